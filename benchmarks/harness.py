@@ -1,0 +1,161 @@
+"""The one shape of a benchmark.
+
+- A benchmark measures and hands back figures; it does not print or write by itself.
+- A figure with a goal says whether it met it; a figure without one is for the record.
+- Two things are compared side by side on the same machine, in turns, and by their median ratio.
+- What was measured where, and with which versions, stands in the same file as the figures.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["Comparison", "Figure", "interleave", "machine", "main", "report", "versions_of"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One measured number."""
+
+    # What was measured: `answer, 99th percentile`.
+    name: str
+    # The number, in `unit`.
+    value: float
+    # `ms`, `rows/s`, `x`.
+    unit: str
+    # What it should be, in words: `at most 5 ms`. None when it is only for the record.
+    goal: str | None = None
+    # Whether it is what it should be. None without a goal.
+    met: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a goal without a judgement, and a judgement without a goal."""
+        if (self.goal is None) != (self.met is None):
+            msg = (
+                f"Figure {self.name!r} refused: goal and met belong together, "
+                f"found goal={self.goal!r} and met={self.met!r}. Give both or neither."
+            )
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two callables timed in turns. Seconds per call."""
+
+    # The median time of the first.
+    first: float
+    # The median time of the second.
+    second: float
+    # The median, over the rounds, of second / first: over 1 means that the second is slower.
+    ratio: float
+
+
+def interleave(
+    first: Callable[[], object],
+    second: Callable[[], object],
+    *,
+    rounds: int = 15,
+    warmup: int = 1,
+    timer: Callable[[], float] = time.perf_counter,
+) -> Comparison:
+    """Time two callables in turns, first second first second, so that a change of the machine's pace meets both."""
+    if rounds < 1:
+        msg = f"Comparison refused: expected at least one round, found {rounds}. Pass rounds=1 or more."
+        raise ValueError(msg)
+    for _ in range(warmup):
+        first()
+        second()
+    pairs = [(_seconds(first, timer), _seconds(second, timer)) for _ in range(rounds)]
+    return Comparison(
+        first=statistics.median(a for a, _ in pairs),
+        second=statistics.median(b for _, b in pairs),
+        ratio=statistics.median(b / a for a, b in pairs),
+    )
+
+
+def machine() -> dict[str, str | int | float]:
+    """Describe where the figures come from; memory in GiB."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count() or 1,
+        "memory_gib": round(memory, 1),
+        "os": platform.platform(),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+    }
+
+
+def versions_of(*packages: str) -> dict[str, str]:
+    """Read the installed version of each package."""
+    return {package: metadata.version(package) for package in packages}
+
+
+def report(
+    figures: Sequence[Figure], versions: Mapping[str, str], path: Path | None, *, console: Console | None = None
+) -> None:
+    """Print the figures as a table and, given a path, write them as JSON."""
+    console = console or Console()
+    console.print(_table(figures))
+    if path is None:
+        return
+    document: dict[str, Any] = {
+        "figures": [asdict(figure) for figure in figures],
+        "machine": machine(),
+        "versions": dict(versions),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    console.print(f"written: {path}", highlight=False)
+
+
+def main(
+    measure: Callable[[], Sequence[Figure]],
+    *,
+    description: str,
+    packages: Sequence[str] = ("lockgate",),
+    arguments: Sequence[str] | None = None,
+) -> None:
+    """Be a benchmark's command line: measure, then report. A missed goal is reported, it does not fail the run."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--json", type=Path, metavar="PATH", help="also write the figures to this file")
+    options = parser.parse_args(arguments)
+    report(measure(), versions_of(*packages), options.json)
+
+
+def _seconds(function: Callable[[], object], timer: Callable[[], float]) -> float:
+    start = timer()
+    function()
+    return timer() - start
+
+
+def _cpu_model() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _table(figures: Sequence[Figure]) -> Table:
+    table = Table()
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_column("unit")
+    table.add_column("goal")
+    table.add_column("met")
+    for figure in figures:
+        met = {None: "", True: "yes", False: "NO"}[figure.met]
+        table.add_row(figure.name, f"{figure.value:,.4g}", figure.unit, figure.goal or "", met)
+    return table

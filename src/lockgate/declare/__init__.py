@@ -1,0 +1,1 @@
+"""What a user writes with: values and functions, kept as declared. `project/` turns them into a blueprint."""

@@ -1,0 +1,216 @@
+"""The one object of a project file."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Literal, TypeVar, overload
+
+from lockgate.declare.fitting import Fitted, LastSpan, ModelWanted, Parameters, TrainingSet
+from lockgate.declare.gates import GateWanted
+from lockgate.declare.mistakes import declaration, note, where
+from lockgate.declare.sources import Source
+
+__all__ = ["FeatureWanted", "OutcomeWanted", "Project", "RequestWanted"]
+
+C = TypeVar("C", bound=type)
+F = TypeVar("F", bound=Callable[..., Any])
+Fit = TypeVar("Fit", bound=Callable[[TrainingSet, Parameters], Fitted])
+
+
+class RequestWanted:
+    """A declared request."""
+
+    def __init__(self, kind: type, *, key: str, asked_at: str, history: Source, lateness: timedelta) -> None:
+        """Keep as declared."""
+        self.kind = kind
+        self.key = key
+        self.asked_at = asked_at
+        self.history = history
+        self.lateness = lateness
+        self.where = where()
+
+
+class FeatureWanted:
+    """A declared feature."""
+
+    def __init__(self, function: Callable[..., Any], version: int) -> None:
+        """Keep as declared."""
+        self.function = function
+        self.version = version
+        self.where = where()
+
+
+class OutcomeWanted:
+    """A declared outcome."""
+
+    def __init__(self, function: Callable[..., Any], source: Source, final_after: timedelta, never: str) -> None:
+        """Keep as declared."""
+        self.function = function
+        self.source = source
+        self.final_after = final_after
+        self.never = never
+        self.where = where()
+
+
+class Project:
+    """A model project: sources, request, outcome, features, model and gates.
+
+    Args:
+        name: lower case, digits and hyphens; its endpoint's name, too.
+        owner: who answers for it.
+        timezone: the zone in which days are counted and features see times; an IANA name.
+    """
+
+    def __init__(self, name: str, *, owner: str = "", timezone: str = "UTC") -> None:
+        """Start empty."""
+        self.name = name
+        self.owner = owner
+        self.timezone = timezone
+        self.where = where()
+        self.sources: list[Source] = []
+        self.requests: list[RequestWanted] = []
+        self.outcomes: list[OutcomeWanted] = []
+        self.features: list[FeatureWanted] = []
+        self.models: list[ModelWanted] = []
+        self.gates: list[GateWanted] = []
+
+    @declaration
+    def source(  # noqa: PLR0913 - a source is these facts
+        self,
+        function: Callable[[], Any],
+        *,
+        key: str,
+        event_time: str,
+        available_time: str | None = None,
+        available_delay: timedelta | None = None,
+        stale_after: timedelta | None = None,
+    ) -> Source:
+        """Declare a source whose rows have a time. Its name is the function's.
+
+        Args:
+            function: gives a Polars frame (or anything that Polars can make one from); called when a snapshot is taken.
+            key: the column that identifies an entity.
+            event_time: the column that says when a row happened.
+            available_time: the column that says when a row could first be known; null there means not yet.
+            available_delay: or how long after its event time a row is known. One of the two is required: a delay of
+                zero is something to say, not to assume.
+            stale_after: how old a row may be when it is used; any age if left out.
+        """
+        return self._add(
+            Source(
+                function,
+                key=key,
+                event_time=event_time,
+                available_time=available_time,
+                available_delay=available_delay,
+                stale_after=stale_after,
+            )
+        )
+
+    @declaration
+    def table(self, function: Callable[[], Any], *, key: str) -> Source:
+        """Declare a source without a clock: it means "as in the snapshot", and a copy travels with the package."""
+        return self._add(Source(function, key=key))
+
+    def _add(self, source: Source) -> Source:
+        self.sources.append(source)
+        return source
+
+    @declaration
+    def request(
+        self, *, key: str, asked_at: str, history: Source, lateness: timedelta = timedelta(days=7)
+    ) -> Callable[[C], C]:
+        """Declare what the endpoint is asked: a class whose annotations are the fields.
+
+        Args:
+            key: the field that identifies what is asked about.
+            asked_at: the field that says when it is asked.
+            history: the source that holds past requests.
+            lateness: how far before the latest one a request's time may lie.
+        """
+
+        def decorate(kind: C) -> C:
+            self.requests.append(RequestWanted(kind, key=key, asked_at=asked_at, history=history, lateness=lateness))
+            return kind
+
+        return decorate
+
+    @declaration
+    def outcome(
+        self, source: Source, *, final_after: timedelta, never: Literal["exclude"] = "exclude"
+    ) -> Callable[[F], F]:
+        """Declare what is to be foreseen: a function of columns of a source that is keyed like the request.
+
+        Args:
+            source: where it is told.
+            final_after: how long after being asked it is taken as final; younger requests are not learnt from.
+            never: what becomes of requests that get none: they are left out, and counted.
+        """
+
+        def decorate(function: F) -> F:
+            self.outcomes.append(OutcomeWanted(function, source, final_after, never))
+            return function
+
+        return decorate
+
+    @overload
+    def feature(self, function: F, /) -> F: ...
+    @overload
+    def feature(self, *, version: int = 1) -> Callable[[F], F]: ...
+    def feature(self, function: F | None = None, /, *, version: int = 1) -> F | Callable[[F], F]:
+        """Declare a row feature: a typed function of request fields, other features and source columns.
+
+        Its meaning is what CPython does; a TypeError, ValueError, ArithmeticError, AttributeError or LookupError in it
+        means null. It reads its parameters, literals and `math` only.
+        """
+
+        def decorate(function: F) -> F:
+            self.features.append(FeatureWanted(function, version))
+            return function
+
+        return decorate if function is None else decorate(function)
+
+    @declaration
+    def model(  # noqa: PLR0913 - a model is these facts
+        self,
+        outcome: Callable[..., Any],
+        *,
+        features: Sequence[Any],
+        test: LastSpan,
+        threshold: float = 0.5,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Callable[[Fit], Fit]:
+        """Declare the model: a function of (training set, parameters) that gives `lockgate.fitted(...)`.
+
+        Args:
+            outcome: the declared outcome.
+            features: `lockgate.fields(...)`, declared features and source columns, in the order of the matrix.
+            test: which part of the data is kept back for the test, such as `lockgate.last(timedelta(days=14))`.
+            threshold: from this score on the answer is true.
+            parameters: JSON values, handed to the function.
+        """
+        place = where()
+
+        def decorate(function: Fit) -> Fit:
+            self.models.append(
+                ModelWanted(
+                    outcome=outcome,
+                    threshold=threshold,
+                    test=test,
+                    parameters=dict(parameters or {}),
+                    features=list(features),
+                    function=function,
+                    where=place,
+                )
+            )
+            return function
+
+        return decorate
+
+    @declaration
+    def gate(self, *gates: GateWanted) -> None:
+        """Declare gates: each must pass before a release."""
+        for gate in gates:
+            if isinstance(gate, GateWanted):
+                self.gates.append(gate)
+            else:
+                note(where(), expected="gates, such as lockgate.metric('roc_auc', at_least=0.7)", found=repr(gate))

@@ -1,0 +1,54 @@
+"""Sources of rows, and references to their columns."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from lockgate.declare.mistakes import declaration, where
+from lockgate.declare.rules import RuleWanted
+
+__all__ = ["Columns", "Source"]
+
+
+class Columns:
+    """Columns of a source: a parameter's default in a feature, or an entry of a model's `features`."""
+
+    def __init__(self, source: "Source", names: tuple[str, ...]) -> None:
+        """Remember where it was asked for."""
+        self.source = source
+        self.names = names
+        self.where = where()
+
+
+class Source:
+    """A declared source; made by `Project.source` and `Project.table`."""
+
+    def __init__(  # noqa: PLR0913 - a source is these facts
+        self,
+        function: Callable[[], Any],
+        *,
+        key: str,
+        event_time: str | None = None,
+        available_time: str | None = None,
+        available_delay: timedelta | None = None,
+        stale_after: timedelta | None = None,
+    ) -> None:
+        """Keep as declared."""
+        self.function = function
+        self.name = getattr(function, "__name__", "")
+        self.key = key
+        self.event_time = event_time
+        self.available_time = available_time
+        self.available_delay = available_delay
+        self.stale_after = stale_after
+        self.rules: list[RuleWanted] = []
+        self.where = where()
+
+    @declaration
+    def expect(self, *rules: RuleWanted) -> None:
+        """Declare rules that its rows must hold to; a rule that does not hold, or did not run, stops the line."""
+        self.rules.extend(rules)
+
+    def __getitem__(self, names: str | tuple[str, ...]) -> Any:  # noqa: ANN401 - stands as a parameter's default of any type
+        """Refer to one or more columns, as they were known when asked."""
+        return Columns(self, (names,) if isinstance(names, str) else names)

@@ -1,0 +1,399 @@
+"""The order of the line: from a checkout to a release that answers.
+
+    project → snapshots → checks → features → training → package → gates → release → rollout
+
+Each paragraph below is a station. What it consumes names all that decides its result; what it produces is named by
+digest. User code runs in children only; the signing key is used here, where none runs.
+"""
+
+from pathlib import Path
+
+import msgspec
+import polars as pl
+
+from lockgate.checks.examine import examine
+from lockgate.engine.children import Job, run_child
+from lockgate.engine.delivery import current_plan, deliver
+from lockgate.engine.jobs import Fit, Loaded, Measured, SourceRows, Taken
+from lockgate.engine.machine import environment, machine
+from lockgate.engine.walk import Told, Walk
+from lockgate.gates.judge import Case, judge
+from lockgate.kernel.canonical import Digest, canonical, digest_of, parse
+from lockgate.kernel.errors import GateClosed
+from lockgate.kernel.verdicts import Verdict, worst
+from lockgate.packages.folder import pack
+from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE
+from lockgate.project.bind import bind
+from lockgate.project.blueprint import Blueprint
+from lockgate.records.check import CheckReport
+from lockgate.records.features import FeatureSet, FieldKind, TrainingSet
+from lockgate.records.package import Contract, Evidence, Package
+from lockgate.records.release import Release
+from lockgate.records.snapshot import Snapshot
+from lockgate.records.training import TrainingRun
+from lockgate.records.verdict import GateVerdict
+from lockgate.rollout.plans import go_live
+
+__all__ = ["walk_the_line"]
+
+
+def walk_the_line(walk: Walk) -> Digest:
+    """Go the whole way, or go on where an earlier walk stopped; give the release.
+
+    Raises:
+        GateClosed: a check or a gate did not open.
+        LockgateError: what else was refused or failed.
+    """
+    made = _Made(walk)
+    for station in (made.project, made.snapshots, made.checks, made.features, made.training, made.package):
+        station()
+    already = made.already_live()
+    if already is not None:
+        walk.tell(Told(station="release", state="found", text="this package is live already"))
+        return already
+    made.gates()
+    release = made.release()
+    if walk.line.parameters["rollout"]:
+        made.rollout(release)
+    return release
+
+
+class _Made:
+    """What has been made so far on a walk."""
+
+    def __init__(self, walk: Walk) -> None:
+        self.walk = walk
+        self.shelf = walk.where.shelf
+        self.blueprint: Blueprint
+        self.blueprint_id: Digest
+        self.places: dict[str, str]
+        self.taken: dict[str, tuple[Digest, Path]] = {}
+        self.schemas: dict[str, dict[str, FieldKind | None]] = {}
+        self.bound: FeatureSet
+        self.reports: tuple[CheckReport, ...]
+        self.report_ids: dict[str, Digest] = {}
+        self.set_id: Digest
+        self.set_made: dict[str, Digest]
+        self.run_made: dict[str, Digest]
+        self.package_id: Digest
+        self.verdict_ids: tuple[Digest, ...]
+        self.evidence_ids: tuple[Digest, ...]
+
+    def project(self) -> None:
+        """Compile the project file, in a child."""
+
+        def work() -> dict[str, Digest]:
+            self.walk.keep(environment())
+            loaded = run_child(self._job("load"), self.walk.scratch / "load", Loaded)
+            places = self.shelf.blobs.put(msgspec.json.encode(loaded.places, order="sorted"))
+            return {"blueprint": self.walk.keep(loaded.blueprint), "places": places}
+
+        line = self.walk.line
+        made = self.walk.step("project", {"code": line.code, "environment": line.environment}, work)
+        self.blueprint_id = made["blueprint"]
+        self.blueprint = self.shelf.get(Blueprint, self.blueprint_id)
+        self.places = msgspec.json.decode(self.shelf.blobs.get(made["places"]), type=dict[str, str])
+
+    def snapshots(self) -> None:
+        """Read every source, each in a child; this walk's reading is its own."""
+        for spec in self.blueprint.sources:
+            scratch = self.walk.scratch / f"snapshot-{spec.name}"
+            consumed = {"source": digest_of(spec), "code": self.walk.line.code, "walk": self.walk.line.id}
+
+            def work(spec=spec, scratch=scratch) -> dict[str, Digest]:  # type: ignore[no-untyped-def] # noqa: ANN001 - bound now, in the loop
+                arguments = {"spec": msgspec.to_builtins(spec), "as_of": self.walk.line.parameters["as_of"]}
+                taken = run_child(self._job("snapshot", arguments), scratch, Taken)
+                for file in taken.snapshot.files:
+                    self.shelf.blobs.put_file(scratch / "rows.parquet")
+                    self.walk.tell(Told(station=f"snapshots {spec.name}", state="going", share=1, text=f"{file.rows:,} rows"))
+                kinds = self.shelf.blobs.put(msgspec.json.encode(taken.kinds, order="sorted"))
+                return {"snapshot": self.walk.keep(taken.snapshot), "kinds": kinds}
+
+            made = self.walk.step("snapshots", consumed, work, name=spec.name)
+            self.taken[spec.name] = (made["snapshot"], scratch)
+            self._kinds(spec.name, made["kinds"])
+        self.bound = bind(self.blueprint, self.schemas, self.places)
+
+    def checks(self) -> None:
+        """Examine every snapshot by its rules; any that does not hold stops the line."""
+        for spec in self.blueprint.sources:
+            snapshot = self.taken[spec.name][0]
+            rules = [rule for rule in self.blueprint.rules if rule.source == spec.name]
+
+            def work(spec=spec, rules=rules, snapshot=snapshot) -> dict[str, Digest]:  # type: ignore[no-untyped-def] # noqa: ANN001 - bound now, in the loop
+                return {"report": self.walk.keep(examine(spec.name, snapshot, self._frame(spec.name), rules))}
+
+            consumed = {"snapshot": snapshot, "rules": digest_of([canonical(rule).decode() for rule in rules])}
+            self.report_ids[spec.name] = self.walk.step("checks", consumed, work, name=spec.name)["report"]
+        self.reports = tuple(self.shelf.get(CheckReport, digest) for digest in self.report_ids.values())
+        _stop_on_checks(self.reports)
+
+    def features(self) -> None:
+        """Join the training set as it would have been served, in a child."""
+        scratch = self.walk.scratch / "features"
+        consumed = {
+            **{f"snapshot {name}": digest for name, (digest, _) in self.taken.items()},
+            "request": digest_of(self.blueprint.request),
+            "features": digest_of(self.bound),
+            "outcome": digest_of(self.blueprint.outcome),
+            "test": f"{self.blueprint.model.test_seconds:g} s",
+        }
+
+        def work() -> dict[str, Digest]:
+            arguments = {
+                "blueprint": msgspec.to_builtins(self.blueprint),
+                "features": msgspec.to_builtins(self.bound),
+                "snapshots": {name: digest for name, (digest, _) in self.taken.items()},
+                "sources": self._source_rows(),
+            }
+            found = run_child(self._job("assemble", arguments), scratch, TrainingSet, self.walk.progress("features"))
+            for name in ("train", "test"):
+                self.shelf.blobs.put_file(scratch / f"{name}.parquet")
+            files = {
+                f"file {path.relative_to(scratch / 'files').as_posix()}": self.shelf.blobs.put_file(path)
+                for path in sorted((scratch / "files").rglob("*"))
+                if path.is_file()
+            }
+            return {"training_set": self.walk.keep(found), **files}
+
+        self.set_made = self.walk.step("features", consumed, work)
+        self.set_id = self.set_made["training_set"]
+
+    def training(self) -> None:
+        """Call the user's fitting function, in a child."""
+        scratch = self.walk.scratch / "training"
+        model, line = self.blueprint.model, self.walk.line
+        consumed = {
+            "training_set": self.set_id,
+            "model": digest_of(model),
+            "code": line.code,
+            "environment": line.environment,
+        }
+
+        def work() -> dict[str, Digest]:
+            arguments = {
+                "model": msgspec.to_builtins(model),
+                "features": msgspec.to_builtins(self.bound),
+                "train": str(self._rows_of("train")),
+                "test": str(self._rows_of("test")),
+            }
+            found = run_child(self._job("fit", arguments), scratch, Fit)
+            run = TrainingRun(
+                project=self.blueprint.name,
+                model=digest_of(model),
+                training_set=self.set_id,
+                code=line.code,
+                environment=line.environment,
+                parameters=model.parameters,
+                fitted=found.fitted,
+                logged=found.logged,
+                output=self.shelf.blobs.put_file(scratch / "output.log"),
+                machine=machine(),
+                seconds=found.seconds,
+                peak_memory=found.peak_memory,
+            )
+            return {
+                "run": self.walk.keep(run),
+                "format": self.shelf.blobs.put(found.format.encode()),
+                MODEL: self.shelf.blobs.put_file(scratch / MODEL),
+                REFERENCE: self.shelf.blobs.put_file(scratch / REFERENCE),
+            }
+
+        self.run_made = self.walk.step("training", consumed, work)
+
+    def package(self) -> None:
+        """Pack model, contract, tables and reference answers; nothing is run."""
+        contract = self._contract()
+        files = {name.removeprefix("file "): digest for name, digest in self.set_made.items() if name.startswith("file ")}
+        files |= {MODEL: self.run_made[MODEL], REFERENCE: self.run_made[REFERENCE]}
+        consumed = {"contract": digest_of(contract), "format": self.run_made["format"], **files}
+        consumed["run"] = self.run_made["run"]
+
+        def work() -> dict[str, Digest]:
+            content = {path: self.shelf.blobs.get(digest) for path, digest in files.items()}
+            folder = self.walk.scratch / "package"
+            line = self.walk.line
+            pack(
+                folder,
+                {CONTRACT: canonical(contract), **content},
+                project=self.blueprint.name,
+                format=self.shelf.blobs.get(self.run_made["format"]).decode(),
+                training_set=self.set_id,
+                code=line.code,
+                environment=line.environment,
+                parameters=self.blueprint.model.parameters,
+            )
+            now = self.walk.where.clock()
+            return {"package": self.shelf.keep_package(folder, by=line.by, at=now, fence=self.walk.fence)}
+
+        self.package_id = self.walk.step("package", consumed, work)["package"]
+
+    def already_live(self) -> Digest | None:
+        """Give the live release if it is of this very package."""
+        live = self._live()
+        return live[0] if live and live[1].package == self.package_id else None
+
+    def gates(self) -> None:
+        """Measure the package and the live one on the same rows, in children; then judge."""
+        live = self._live()
+        specs = self.blueprint.gates
+        consumed = {
+            "package": self.package_id,
+            "live": live[1].package if live else "none",
+            "training_set": self.set_id,
+            "gates": digest_of([canonical(spec).decode() for spec in specs]),
+            **{f"checks {name}": digest for name, digest in self.report_ids.items()},
+        }
+
+        def work() -> dict[str, Digest]:
+            evidence = self._measure(self.package_id, own_rows=True)
+            if live is not None:
+                evidence += self._measure(live[1].package, own_rows=False)
+            case = Case(
+                package=self.package_id,
+                checks=self.reports,
+                evidence=tuple(evidence),
+                live=live[1].package if live else None,
+            )
+            verdicts = [judge(spec, case) for spec in specs]
+            made = {f"evidence {i}": self.walk.keep(one) for i, one in enumerate(evidence)}
+            return made | {f"verdict {i}": self.walk.keep(one) for i, one in enumerate(verdicts)}
+
+        made = self.walk.step("gates", consumed, work)
+        self.verdict_ids = tuple(digest for name, digest in made.items() if name.startswith("verdict"))
+        self.evidence_ids = tuple(digest for name, digest in made.items() if name.startswith("evidence"))
+        _stop_on_gates(tuple(self.shelf.get(GateVerdict, digest) for digest in self.verdict_ids))
+
+    def release(self) -> Digest:
+        """Sign what was proven."""
+        line = self.walk.line
+        consumed = {
+            "package": self.package_id,
+            "verdicts": digest_of(list(self.verdict_ids)),
+            "commit": line.commit,
+            "dirty": str(line.dirty),
+        }
+
+        def work() -> dict[str, Digest]:
+            now, endpoint = self.walk.where.clock(), self.blueprint.name
+            release = Release(
+                endpoint=endpoint,
+                number=self.shelf.next_number(endpoint, by=line.by, at=now, fence=self.walk.fence),
+                package=self.package_id,
+                training_run=self.run_made["run"],
+                evidence=self.evidence_ids,
+                verdicts=self.verdict_ids,
+                commit=line.commit,
+                dirty=line.dirty,
+                line=line.id,
+                by=line.by,
+                at=now,
+            )
+            return {"release": self.shelf.keep_release(release, fence=self.walk.fence)}
+
+        return self.walk.step("release", consumed, work)["release"]
+
+    def rollout(self, release: Digest) -> None:
+        """Put the release live, and tell the endpoint's workers."""
+        where, line, endpoint = self.walk.where, self.walk.line, self.blueprint.name
+
+        def work() -> dict[str, Digest]:
+            number = self.shelf.get(Release, release).number
+            reason = f"v{number} passed its gates"
+            found = deliver(
+                where,
+                endpoint,
+                lambda plan: plan
+                if plan is not None and plan.live == release  # moved by this step before a crash
+                else go_live(plan, endpoint=endpoint, release=release, reason=reason, by=line.by, at=where.clock()),
+                by=line.by,
+                fence=self.walk.fence,
+            )
+            return {"plan": found.plan_id}
+
+        self.walk.step("rollout", {"release": release, "walk": line.id}, work)
+
+    def _job(self, kind: str, arguments: dict[str, object] | None = None) -> Job:
+        return Job(kind=kind, folder=self.walk.line.folder, arguments=arguments or {})
+
+    def _kinds(self, source: str, digest: Digest) -> None:
+        self.schemas[source] = msgspec.json.decode(self.shelf.blobs.get(digest), type=dict[str, FieldKind | None])
+
+    def _rows_path(self, source: str) -> Path:
+        """Give the file of a snapshot's rows, fetched and verified if it is not in the scratch folder."""
+        digest, scratch = self.taken[source]
+        return self._fetched(self.shelf.get(Snapshot, digest).files[0].digest, scratch / "rows.parquet")
+
+    def _frame(self, source: str) -> pl.DataFrame:
+        return pl.read_parquet(self._rows_path(source))
+
+    def _rows_of(self, part: str) -> Path:
+        found = self.shelf.get(TrainingSet, self.set_id)
+        files = found.train_files if part == "train" else found.test_files
+        return self._fetched(files[0].digest, self.walk.scratch / "features" / f"{part}.parquet")
+
+    def _fetched(self, digest: Digest, path: Path) -> Path:
+        """Fetch a blob to where a child can read it; always, since a scratch file is not to be trusted after a crash."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.shelf.blobs.fetch(digest, path)
+        return path
+
+    def _source_rows(self) -> dict[str, object]:
+        rows = {one.name: SourceRows(spec=one, path=str(self._rows_path(one.name))) for one in self.blueprint.sources}
+        return {name: msgspec.to_builtins(one) for name, one in rows.items()}
+
+    def _contract(self) -> Contract:
+        clocked = [lookup.source for lookup in self.bound.lookups if lookup.clocked]
+        return Contract(
+            request=self.blueprint.request,
+            features=self.bound,
+            sources=tuple(spec for spec in self.blueprint.sources if spec.name in clocked),
+            vocabulary=self.shelf.get(TrainingSet, self.set_id).vocabulary,
+            outcome=self.blueprint.outcome,
+            task=self.blueprint.model.task,
+            threshold=self.blueprint.model.threshold,
+        )
+
+    def _live(self) -> tuple[Digest, Release] | None:
+        plan = current_plan(self.walk.where, self.blueprint.name)
+        return (plan.live, self.shelf.get(Release, plan.live)) if plan else None
+
+    def _measure(self, package: Digest, *, own_rows: bool) -> list[Evidence]:
+        arguments = {
+            "package": package,
+            "package_folder": str(self.shelf.unpack(package)),
+            "test": str(self._rows_of("test")),
+            "sources": self._source_rows(),
+            "slices": sorted({spec.parameters["by"] for spec in self.blueprint.gates if "by" in spec.parameters}),
+            "own_rows": own_rows,
+        }
+        scratch = self.walk.scratch / f"measure-{package.removeprefix('sha256:')[:12]}"
+        found = run_child(self._job("measure", arguments), scratch, Measured, self.walk.progress("gates"))
+        now, here = self.walk.where.clock(), machine()
+        values = {"metrics": found.metrics, "reference": found.reference}
+        return [
+            Evidence(package=package, kind=kind, on=self.set_id, at=now, machine=here, values=value)
+            for kind, value in values.items()
+            if value is not None
+        ]
+
+
+def _stop_on_checks(reports: tuple[CheckReport, ...]) -> None:
+    broken = [(report, one) for report in reports for one in report.results if not one.verdict.opens]
+    if worst(report.verdict for report in reports).opens:
+        return
+    found = "; ".join(
+        f"{report.source}: {one.condition}: {one.note or f'{one.failures:,} of {one.rows:,} rows break it'}"
+        for report, one in broken
+    )
+    msg = f"{len(broken)} rule{'s do' if len(broken) != 1 else ' does'} not hold; nothing was trained"
+    raise GateClosed(msg, expected="every rule to hold", found=found, way_out="Mend the data, or what is expected of it.")
+
+
+def _stop_on_gates(verdicts: tuple[GateVerdict, ...]) -> None:
+    shut = [one for one in verdicts if not one.verdict.opens]
+    if not shut and verdicts:
+        return
+    found = "; ".join(f"{one.gate}: {one.verdict.value}: expected {one.expected}, found {one.found}" for one in shut)
+    msg = f"{len(shut)} gate{'s stay' if len(shut) != 1 else ' stays'} shut; nothing was released"
+    raise GateClosed(msg, expected=f"every gate to say {Verdict.PASS.value}", found=found, way_out="lockgate status shows what each saw.")

@@ -1,0 +1,157 @@
+"""Opens walks and goes on with them: whoever gets a walk's lease walks it; everybody else watches.
+
+- The same thing shipped twice is one walk: a pointer from what is shipped to the walk that ships it.
+- A walk that ended is not resumed; shipping again opens a new one, which finds all that has not changed already done.
+- A walk whose walker died is free once its lease expires, or at once where the walker was a process of this host.
+"""
+
+import secrets
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lockgate.engine.installation import Installation
+from lockgate.engine.line import walk_the_line
+from lockgate.engine.machine import environment
+from lockgate.engine.repository import look
+from lockgate.engine.walk import LEASE_SPAN, Told, Walk, owner_is_dead, read_told, this_owner
+from lockgate.kernel.canonical import canonical, digest_of, parse, utc
+from lockgate.kernel.errors import Conflict, GateClosed, LockgateError, NotFound, Refused
+from lockgate.ledger.protocols import Entry, Lease
+from lockgate.records.line import Line, LineEnd
+
+__all__ = ["Watched", "advance", "open_line", "unfinished", "watch"]
+
+
+class Watched(msgspec.Struct, kw_only=True):
+    """What there is to see of a walk."""
+
+    # The walk.
+    line: Line
+    # What it said, from the place asked for on.
+    told: list[Told]
+    # How it ended; None while it goes.
+    end: LineEnd | None
+
+
+def open_line(  # noqa: PLR0913 - a walk is these facts
+    where: Installation, folder: Path, *, as_of: datetime | None, dirty: bool, rollout: bool, by: str
+) -> Line:
+    """Open a walk for a project folder as it stands, or give the one that is already under way.
+
+    Raises:
+        Refused: the folder differs from its commit and `dirty` was not said, or is in no checkout.
+    """
+    checkout = look(folder)
+    if checkout.changed and not dirty:
+        names = ", ".join(checkout.changed[:5]) + (" …" if len(checkout.changed) > 5 else "")  # noqa: PLR2004
+        msg = f"{folder} differs from commit {checkout.commit[:12]}"
+        hint = "Commit it, or say --dirty: the release is then marked for ever."
+        raise Refused(msg, expected="a clean checkout", found=names, way_out=hint)
+    line = Line(
+        id=secrets.token_hex(8),
+        project="",
+        folder=str(folder.resolve()),
+        commit=checkout.commit,
+        dirty=bool(checkout.changed),
+        code=checkout.code,
+        environment=digest_of(environment()),
+        parameters={"as_of": utc(as_of).isoformat() if as_of else None, "rollout": rollout},
+        by=by,
+        at=where.clock(),
+    )
+    return _open_or_attach(where, line, checkout.tree)
+
+
+def _open_or_attach(where: Installation, line: Line, tree: Any) -> Line:  # noqa: ANN401 - the Tree; kept once
+    shipped = digest_of([line.folder, line.commit, line.code, line.environment, canonical(line.parameters).decode()])
+    name = f"shipping/{shipped}"
+    records, pointers = where.shelf.ledger.records, where.shelf.ledger.pointers
+    under_way = pointers.read(name)
+    if under_way is not None and records.get("line-end", under_way.value) is None:
+        return find_line(where, under_way.value)
+    where.shelf.keep(tree, subject=line.id, by=line.by, at=line.at)
+    entry = Entry(kind="line", id=line.id, subject=line.id, body=canonical(line), by=line.by, at=line.at)
+    records.append(entry)
+    try:
+        expected = under_way.value if under_way else None
+        pointers.move(name, expected=expected, value=line.id, reason="ship", by=line.by, at=line.at)
+    except Conflict:
+        now_there = pointers.read(name)
+        end = LineEnd(line=line.id, result="stopped", reason="another ship of the same thing came first", at=line.at)
+        _end(where, line, end, None)
+        return find_line(where, now_there.value) if now_there else line
+    return line
+
+
+def find_line(where: Installation, line_id: str) -> Line:
+    """Give a walk.
+
+    Raises:
+        NotFound: there is none.
+    """
+    stored = where.shelf.ledger.records.get("line", line_id)
+    if stored is None:
+        msg = f"There is no walk {line_id}"
+        raise NotFound(msg, way_out="lockgate status lists them.")
+    return parse(stored.body, Line)
+
+
+def watch(where: Installation, line_id: str, after: int) -> Watched:
+    """Give what there is to see of a walk."""
+    line = find_line(where, line_id)
+    ended = where.shelf.ledger.records.get("line-end", line_id)
+    return Watched(
+        line=line,
+        told=read_told(where.state.work(line_id), after),
+        end=parse(ended.body, LineEnd) if ended else None,
+    )
+
+
+def unfinished(where: Installation) -> list[Line]:
+    """Give the walks that have not ended, oldest first."""
+    records = where.shelf.ledger.records
+    recent = reversed(records.latest("line", limit=200))
+    return [parse(one.body, Line) for one in recent if records.get("line-end", one.id) is None]
+
+
+def advance(where: Installation, line: Line) -> bool:
+    """Walk a walk to its end, if nobody else does and it has not ended; tell whether this call walked."""
+    lease = _take(where, f"line/{line.id}")
+    if lease is None:
+        return False
+    walk = Walk(where, line, lease)
+    try:
+        if where.shelf.ledger.records.get("line-end", line.id) is None:
+            _end(where, line, _go(walk), walk.fence)
+    finally:
+        walk.close()
+    return True
+
+
+def _go(walk: Walk) -> LineEnd:
+    now = walk.where.clock
+    try:
+        release = walk_the_line(walk)
+    except GateClosed as error:
+        walk.tell(Told(station="line", state="stopped", text=str(error)))
+        return LineEnd(line=walk.line.id, result="stopped", reason=str(error), at=now())
+    except LockgateError as error:
+        walk.tell(Told(station="line", state="failed", text=str(error)))
+        return LineEnd(line=walk.line.id, result="failed", reason=str(error), at=now())
+    return LineEnd(line=walk.line.id, result="released", reason="", release=release, at=now())
+
+
+def _end(where: Installation, line: Line, end: LineEnd, fence: Lease | None) -> None:
+    entry = Entry(kind="line-end", id=line.id, subject=line.id, body=canonical(end), by=line.by, at=end.at)
+    where.shelf.ledger.records.append(entry, fence=fence, now=end.at if fence else None)
+
+
+def _take(where: Installation, name: str) -> Lease | None:
+    leases, now = where.shelf.ledger.leases, where.clock()
+    held = leases.holder(name)
+    if held is not None and held.expires_at > now and owner_is_dead(held.owner):
+        leases.release(held)
+    return leases.acquire(name, owner=this_owner(), now=now, span=LEASE_SPAN)

@@ -1,0 +1,135 @@
+"""History: requests joined with what was known when each was asked, run through the same closure as online.
+
+The as-served join: of a source's rows only those count that ever became the online value (no row with a later event
+time was available before them); each request sees the last of those that was available when it was asked, unless stale.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from lockgate.features.online import Encoder, fuse
+from lockgate.records.features import FeatureSet, FieldKind, Lookup, RequestSpec
+from lockgate.records.source import SourceSpec
+
+__all__ = ["as_served", "available", "encode_rows", "raw_columns", "vocabulary_of"]
+
+_TYPES: dict[FieldKind, Any] = {
+    FieldKind.BOOL: pl.Boolean,
+    FieldKind.INT: pl.Int64,
+    FieldKind.FLOAT: pl.Float64,
+    FieldKind.TEXT: pl.String,
+    FieldKind.CATEGORY: pl.String,
+    FieldKind.TIME: pl.Datetime("us", "UTC"),
+}
+
+
+def available(source: SourceSpec) -> pl.Expr:
+    """Give when rows of a clocked source could first be known; null for not yet."""
+    if source.available_time is not None:
+        return pl.col(source.available_time)
+    return pl.col(source.event_time or "") + source.available_delay
+
+
+def as_served(
+    requests: pl.DataFrame,
+    request: RequestSpec,
+    features: FeatureSet,
+    sources: Mapping[str, tuple[SourceSpec, pl.DataFrame]],
+) -> pl.DataFrame:
+    """Join requests with what was known when each was asked.
+
+    Args:
+        requests: a row for each request, with the request's fields.
+        request: the request.
+        features: the feature set, types known.
+        sources: each source's declaration and rows.
+
+    Returns:
+        The request's fields, typed as declared, and `source.column` for every look-up, in order of asking.
+    """
+    fields = [pl.col(field.name).cast(_TYPES[field.kind]) for field in request.fields]
+    frame = requests.select(fields).sort(request.asked_at, request.key)
+    for lookup in features.lookups:
+        spec, rows = sources[lookup.source]
+        wanted = [pl.col(one.name).cast(_TYPES[one.type or FieldKind.FLOAT]) for one in lookup.columns]
+        join = _join_clocked if lookup.clocked else _join_table
+        frame = join(frame, request, lookup, spec, rows.with_columns(wanted))
+    return frame
+
+
+def _join_table(
+    frame: pl.DataFrame, _: RequestSpec, lookup: Lookup, spec: SourceSpec, rows: pl.DataFrame
+) -> pl.DataFrame:
+    wanted = rows.select(pl.col(spec.key).alias(lookup.by), *_named(lookup)).unique(lookup.by, keep="first")
+    return frame.join(wanted, on=lookup.by, how="left", maintain_order="left")
+
+
+def _join_clocked(
+    frame: pl.DataFrame, request: RequestSpec, lookup: Lookup, spec: SourceSpec, rows: pl.DataFrame
+) -> pl.DataFrame:
+    event = pl.col(spec.event_time or "").cast(_TYPES[FieldKind.TIME])
+    clocked = rows.select(
+        pl.col(spec.key).alias(lookup.by),
+        *_named(lookup),
+        event.alias("@event"),
+        available(spec).cast(_TYPES[FieldKind.TIME]).alias("@available"),
+    ).drop_nulls([lookup.by, "@event", "@available"])
+    served = clocked.sort("@available", "@event").filter(
+        pl.col("@event") >= pl.col("@event").cum_max().over(lookup.by)
+    )
+    joined = frame.join_asof(
+        served, left_on=request.asked_at, right_on="@available", by=lookup.by, check_sortedness=False
+    )
+    names = [f"{lookup.source}.{column.name}" for column in lookup.columns]
+    if lookup.stale_after is not None:
+        fresh = pl.col(request.asked_at) - pl.col("@event") <= lookup.stale_after
+        joined = joined.with_columns(pl.when(fresh).then(pl.col(name)).alias(name) for name in names)
+    return joined.drop("@event", "@available", strict=False)
+
+
+def _named(lookup: Lookup) -> list[pl.Expr]:
+    return [pl.col(column.name).alias(f"{lookup.source}.{column.name}") for column in lookup.columns]
+
+
+def raw_columns(
+    frame: pl.DataFrame, request: RequestSpec, features: FeatureSet, progress: Callable[[float], None] = lambda _: None
+) -> list[tuple[Any, ...]]:
+    """Run the fused closure over the rows of `as_served`: the matrix columns before encoding."""
+    fused = fuse(request, features)
+    local = frame.with_columns(
+        pl.col(field.name).dt.convert_time_zone(features.timezone)
+        for field in request.fields
+        if field.kind is FieldKind.TIME
+    )
+    width = len(request.fields)
+    cuts, start = [], width
+    for lookup in features.lookups:
+        cuts.append((start, start + len(lookup.columns)))
+        start += len(lookup.columns)
+    results = []
+    for number, row in enumerate(local.iter_rows()):
+        results.append(fused(row[:width], [row[a:b] for a, b in cuts]))
+        if number % 20_000 == 0:
+            progress(number / max(1, local.height))
+    return results
+
+
+def vocabulary_of(rows: Sequence[tuple[Any, ...]], features: FeatureSet) -> dict[str, tuple[str, ...]]:
+    """Give the vocabulary of each category column: its values, sorted."""
+    return {
+        column.name: tuple(sorted({row[position] for row in rows if row[position] is not None}))
+        for position, column in enumerate(features.columns)
+        if column.type is FieldKind.CATEGORY
+    }
+
+
+def encode_rows(
+    rows: Sequence[tuple[Any, ...]], features: FeatureSet, vocabulary: Mapping[str, Sequence[str]]
+) -> NDArray[np.float64]:
+    """Give the matrix, (rows, columns)."""
+    encoder = Encoder(features, vocabulary)
+    return np.array([encoder.encode(row)[0] for row in rows], dtype=np.float64).reshape(len(rows), -1)

@@ -1,0 +1,150 @@
+"""The fused closure: all features of a model in one Python function, and the look-ups that feed it.
+
+- A feature's meaning is what CPython does. Online this closure runs for each request, offline the same one runs over
+  the rows: parity by construction.
+- An error that means null (`kernel.closure.ERRORS_THAT_MEAN_NULL`) makes that feature null, never the request.
+- Null, NaN, infinities and categories outside the vocabulary reach the model as NaN.
+- Times are handed over in the feature set's zone.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lockgate.features.store import OnlineStore
+from lockgate.kernel.closure import ERRORS_THAT_MEAN_NULL, open_closed
+from lockgate.records.features import FeatureSet, FieldKind, Input, InputKind, Lookup, RequestSpec
+from lockgate.records.prediction import Known
+
+__all__ = ["Encoder", "RawFeatures", "Resolver", "TableRows", "fuse"]
+
+RawFeatures = Callable[[Sequence[Any], Sequence[Sequence[Any]]], tuple[Any, ...]]
+"""From (fields of a row in contract order, values of each look-up) to the matrix columns before encoding."""
+
+TableRows = Mapping[str | int, tuple[Any, ...]]
+"""A table's wanted columns by key."""
+
+
+def fuse(request: RequestSpec, features: FeatureSet) -> RawFeatures:
+    """Fuse a feature set into one function.
+
+    Raises:
+        Invalid: a feature's code is not a closed function.
+    """
+    scope: dict[str, Any] = {"NULL": ERRORS_THAT_MEAN_NULL}
+    lines = ["def fused(row, known):"]
+    lines.append(f"    {', '.join(f'f_{field.name}' for field in request.fields)}, = row")
+    for number, lookup in enumerate(features.lookups):
+        names = ", ".join(_lookup_name(features.lookups, lookup.source, column.name) for column in lookup.columns)
+        lines.append(f"    {names}, = known[{number}]")
+    for feature in features.features:
+        scope[f"call_{feature.name}"] = open_closed(feature.code.name, feature.code.source, feature.code.literals)
+        arguments = ", ".join(_name(features.lookups, one) for one in feature.inputs)
+        lines.append(f"    try: v_{feature.name} = call_{feature.name}({arguments})")
+        lines.append(f"    except NULL: v_{feature.name} = None")
+    columns = [
+        _name(features.lookups, Input(parameter="", kind=one.kind, name=one.origin, source=one.source))
+        for one in features.columns
+    ]
+    lines.append(f"    return ({', '.join(columns)},)")
+    exec(compile("\n".join(lines), "<fused features>", "exec"), scope)  # noqa: S102 - our own text over verified functions
+    fused: RawFeatures = scope["fused"]
+    return fused
+
+
+def _name(lookups: tuple[Lookup, ...], one: Input) -> str:
+    if one.kind is InputKind.LOOKUP:
+        return _lookup_name(lookups, one.source, one.name)
+    return f"f_{one.name}" if one.kind is InputKind.FIELD else f"v_{one.name}"
+
+
+def _lookup_name(lookups: tuple[Lookup, ...], source: str, column: str) -> str:
+    """Name a looked-up value by position: column names of a source need not be Python names."""
+    number = next(i for i, lookup in enumerate(lookups) if lookup.source == source)
+    return f"l{number}_{[one.name for one in lookups[number].columns].index(column)}"
+
+
+class Encoder:
+    """Turns the values of matrix columns into float64s.
+
+    Args:
+        features: the feature set, types known.
+        vocabulary: for each category column its values, in code order.
+    """
+
+    def __init__(self, features: FeatureSet, vocabulary: Mapping[str, Sequence[str]]) -> None:
+        """Index the vocabulary."""
+        self._plan = [
+            (column.name, {value: float(code) for code, value in enumerate(vocabulary[column.name])})
+            if column.type is FieldKind.CATEGORY
+            else (column.name, None)
+            for column in features.columns
+        ]
+
+    def encode(self, values: Sequence[Any]) -> tuple[list[float], tuple[str, ...]]:
+        """Give a matrix row, and the names of columns whose category is not in the vocabulary."""
+        row = []
+        unseen: tuple[str, ...] = ()
+        for value, (name, codes) in zip(values, self._plan, strict=True):
+            if codes is None:
+                row.append(_number(value))
+            elif value is None:
+                row.append(math.nan)
+            elif (code := codes.get(value)) is None:
+                row.append(math.nan)
+                unseen = (*unseen, name)
+            else:
+                row.append(code)
+        return row, unseen
+
+
+def _number(value: Any) -> float:  # noqa: ANN401 - whatever a feature returned
+    try:
+        number = float(value)
+    except ERRORS_THAT_MEAN_NULL:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+class Resolver:
+    """Looks up what a request needs of tables and of the online store.
+
+    Args:
+        request: the request.
+        features: the feature set.
+        tables: the rows of each table, as in the snapshot.
+        store: what is known now of clocked sources.
+    """
+
+    def __init__(
+        self, request: RequestSpec, features: FeatureSet, tables: Mapping[str, TableRows], store: OnlineStore
+    ) -> None:
+        """Find each look-up's field."""
+        names = [field.name for field in request.fields]
+        self._store = store
+        self._plan = [
+            (lookup, names.index(lookup.by), tables.get(lookup.source, {}), (None,) * len(lookup.columns))
+            for lookup in features.lookups
+        ]
+
+    def resolve(self, row: Sequence[Any], asked_at: int) -> tuple[Known, ...]:
+        """Give what was known of each look-up at `asked_at` (microseconds)."""
+        known = []
+        for lookup, position, table, nothing in self._plan:
+            key = row[position]
+            if not lookup.clocked:
+                known.append(Known(lookup.source, table.get(key, nothing), None, None))
+                continue
+            found = None if key is None else self._store.read(lookup.source, key, asked_at)
+            if found is None or _stale(lookup, found.event_time, asked_at):
+                known.append(Known(lookup.source, nothing, None, None))
+            else:
+                values = tuple(found.values.get(column.name) for column in lookup.columns)
+                known.append(Known(lookup.source, values, found.event_time, found.available_time))
+        return tuple(known)
+
+
+def _stale(lookup: Lookup, event_time: int, asked_at: int) -> bool:
+    if lookup.stale_after is None:
+        return False
+    return asked_at - event_time > lookup.stale_after.total_seconds() * 1_000_000

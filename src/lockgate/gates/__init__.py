@@ -1,0 +1,1 @@
+"""The station that judges packages. Pure: from records to a verdict."""

@@ -1,0 +1,203 @@
+"""Closed functions: source text over literals, so that a digest covers all that decides what they return.
+
+- A closed function is one `def` with plain parameters. It reads its parameters, literals, a few builtins and `math`.
+- It may not import, define, read the clock or randomness, or reach behind underscores.
+- Every global it reads is a literal and is kept by value beside the source. Any other global is an error, both when a
+  function is closed and when it is opened again.
+
+This keeps meaning, not safety: text is opened only after the signature over it has been verified.
+"""
+
+import ast
+import builtins
+import inspect
+import math
+import textwrap
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any, NoReturn
+
+from lockgate.kernel.errors import Fault, Invalid
+
+__all__ = ["ERRORS_THAT_MEAN_NULL", "close", "open_closed"]
+
+ERRORS_THAT_MEAN_NULL = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError)
+"""What a feature may raise on a row: its value is then null."""
+
+_BUILTINS = frozenset(
+    "abs all any bool dict divmod enumerate float frozenset int isinstance len list max min pow range reversed round"
+    " set sorted str sum tuple zip ArithmeticError AttributeError KeyError LookupError TypeError ValueError"
+    " ZeroDivisionError".split()
+)
+_CLOCKS = frozenset(["format", "format_map", "fromtimestamp", "now", "today", "utcfromtimestamp", "utcnow"])
+_REFUSED_NODES = (
+    ast.AsyncFor,
+    ast.AsyncFunctionDef,
+    ast.AsyncWith,
+    ast.Await,
+    ast.ClassDef,
+    ast.Global,
+    ast.Import,
+    ast.ImportFrom,
+    ast.Lambda,
+    ast.Nonlocal,
+    ast.With,
+    ast.Yield,
+    ast.YieldFrom,
+)
+
+
+def close(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
+    """Give a function's normalised source, and the literals it reads as Python source.
+
+    Decorators, annotations, defaults, comments and the docstring are left out: they do not decide its value.
+
+    Raises:
+        Invalid: with a fault for everything that keeps it from being closed.
+    """
+    if not isinstance(function, FunctionType):
+        _refuse(repr(function), [Fault(at=repr(function), expected="a function defined with def", found="something else")])
+    tree = _normalise(_definition(function))
+    faults = [*_forbidden(tree), *([_captures(function)] if function.__code__.co_freevars else [])]
+    literals: dict[str, str] = {}
+    for name in sorted(_free_names(tree) - _BUILTINS):
+        value = function.__globals__.get(name, _MISSING)
+        if value is math and name == "math":
+            continue
+        text = _as_literal(value)
+        if text is None:
+            faults.append(_not_literal(function, name, value))
+        else:
+            literals[name] = text
+    if faults:
+        _refuse(function.__name__, faults)
+    return ast.unparse(tree), literals
+
+
+def open_closed(name: str, source: str, literals: dict[str, str]) -> Callable[..., Any]:
+    """Make a function again from what `close` gave.
+
+    Raises:
+        Invalid: it reads a global that is neither a literal nor allowed, or does what a closed function may not.
+    """
+    module = ast.parse(source)
+    if len(module.body) != 1 or not isinstance(module.body[0], ast.FunctionDef) or module.body[0].name != name:
+        _refuse(name, [Fault(at=name, expected=f"exactly one def, of {name}", found="other source")])
+    tree = module.body[0]
+    faults = _forbidden(tree)
+    unknown = _free_names(tree) - _BUILTINS - set(literals) - {"math"}
+    faults += [Fault(at=name, expected="literals and allowed builtins only", found=f"the global {n}") for n in unknown]
+    if faults:
+        _refuse(name, faults)
+    scope: dict[str, Any] = {text: ast.literal_eval(value) for text, value in literals.items()}
+    scope |= {"math": math, "__builtins__": {text: getattr(builtins, text) for text in _BUILTINS}}
+    exec(compile(module, f"<{name}>", "exec"), scope)  # noqa: S102 - verified text; see the module's law
+    opened = scope[name]
+    assert isinstance(opened, FunctionType)  # noqa: S101 - for the type checker; the text is one def
+    return opened
+
+
+_MISSING = object()
+
+
+def _definition(function: FunctionType) -> ast.FunctionDef:
+    try:
+        module = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        module = ast.Module(body=[], type_ignores=[])
+    tree = module.body[0] if module.body else None
+    if not isinstance(tree, ast.FunctionDef):
+        _refuse(function.__name__, [Fault(at=_place(function), expected="a function defined with def in a file", found="none")])
+    return tree
+
+
+def _normalise(tree: ast.FunctionDef) -> ast.FunctionDef:
+    tree.decorator_list, tree.returns = [], None
+    tree.args.defaults, tree.args.kw_defaults = [], []
+    for argument in (*tree.args.posonlyargs, *tree.args.args, *tree.args.kwonlyargs):
+        argument.annotation = None
+    first = tree.body[0]
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+        tree.body = tree.body[1:] or [ast.Pass()]
+    return tree
+
+
+def _forbidden(tree: ast.FunctionDef) -> list[Fault]:
+    faults = []
+    arguments = tree.args
+    if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs or arguments.defaults:
+        faults.append(Fault(at=tree.name, expected="plain parameters", found="*, ** or keyword-only ones"))
+    for node in ast.walk(tree):
+        what = _why_forbidden(node, tree)
+        if what:
+            faults.append(Fault(at=f"{tree.name}, its line {getattr(node, 'lineno', 1)}", expected=what[0], found=what[1]))
+    return faults
+
+
+def _why_forbidden(node: ast.AST, tree: ast.FunctionDef) -> tuple[str, str] | None:
+    if isinstance(node, _REFUSED_NODES) or (isinstance(node, ast.FunctionDef) and node is not tree):
+        return "expressions and plain statements", f"{type(node).__name__.lower()}"
+    if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+        return "public attributes", f".{node.attr}"
+    if isinstance(node, ast.Attribute) and node.attr in _CLOCKS:
+        return "a value that depends on the arguments alone", f".{node.attr}"
+    if isinstance(node, ast.Name) and node.id.startswith("__"):
+        return "plain names", node.id
+    return None
+
+
+def _free_names(tree: ast.FunctionDef) -> set[str]:
+    stored = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    stored |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name}
+    read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    return read - stored - {argument.arg for argument in tree.args.args}
+
+
+def _as_literal(value: object) -> str | None:
+    """Give the Python source of a literal, in one order for sets; None for anything else."""
+    if value is None or isinstance(value, bool | int | str):
+        return repr(value)
+    if isinstance(value, float):
+        return repr(value) if math.isfinite(value) else None
+    if isinstance(value, dict):
+        pairs = [(_as_literal(key), _as_literal(item)) for key, item in value.items()]
+        return None if any(None in pair for pair in pairs) else f"{{{', '.join(f'{key}: {item}' for key, item in pairs)}}}"
+    if isinstance(value, list | tuple | set | frozenset):
+        return _as_literals(value)
+    return None
+
+
+def _as_literals(values: list[Any] | tuple[Any, ...] | set[Any] | frozenset[Any]) -> str | None:
+    texts = [text for text in map(_as_literal, values) if text is not None]
+    if len(texts) != len(values):
+        return None
+    if isinstance(values, list):
+        return f"[{', '.join(texts)}]"
+    if isinstance(values, tuple):
+        return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
+    return f"{{{', '.join(sorted(texts))}}}" if texts else None
+
+
+def _not_literal(function: FunctionType, name: str, value: object) -> Fault:
+    found = "a name that nothing defines" if value is _MISSING else f"{name}, a {type(value).__name__}"
+    return Fault(
+        at=_place(function),
+        expected=f"{function.__name__} to read its parameters, literals and math only",
+        found=found,
+        hint="Pass it as a parameter, or write the value down as a literal.",
+    )
+
+
+def _captures(function: FunctionType) -> Fault:
+    names = ", ".join(function.__code__.co_freevars)
+    return Fault(at=_place(function), expected="a function at the top of a module", found=f"one that captures {names}")
+
+
+def _place(function: FunctionType) -> str:
+    return f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
+
+
+def _refuse(name: str, faults: list[Fault]) -> NoReturn:
+    msg = f"{name} can't be kept with the model"
+    raise Invalid(msg, faults=tuple(faults))
+

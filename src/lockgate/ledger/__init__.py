@@ -1,0 +1,1 @@
+"""Append-only records, content-addressed blobs, pointers moved by compare-and-swap, and leases."""

@@ -1,0 +1,108 @@
+"""Daily metrics of releases in service, from the log alone.
+
+- The day is that of the time asked, event clock, in the project's zone.
+- A prediction is matured once the endpoint's watermark has passed its time asked by `final_after`. A metric is taken
+  over matured predictions that have an outcome; the naive figure over every outcome so far stands beside it, since that
+  is what a dashboard shows that does not wait, and outcomes that come early are not like those that come late.
+- The last word on an outcome counts (`predictionlog.outcomes`).
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+
+from lockgate.kernel.canonical import Digest
+from lockgate.predictionlog.frames import outcome_frame, prediction_frame, unmatched, with_outcomes
+from lockgate.records.features import OutcomeSpec
+from lockgate.records.monitoring import DailyMetric
+from lockgate.statistics.metrics import METRICS
+
+__all__ = ["Cohorts", "read_cohorts"]
+
+
+class Cohorts:
+    """An endpoint's predictions with what came of them.
+
+    Args:
+        endpoint: its name.
+        frame: predictions with outcomes.
+        unmatched: how many outcomes have no prediction.
+    """
+
+    def __init__(self, endpoint: str, frame: pl.DataFrame, unmatched: int) -> None:
+        """Find the watermark: the latest moment the endpoint was told of."""
+        self.endpoint = endpoint
+        self.frame = frame
+        self.unmatched = unmatched
+        self.watermark: datetime | None = frame.select(pl.max_horizontal(pl.max("asked_at"), pl.max("observed_at"))).item()
+
+    @property
+    def predictions(self) -> int:
+        """How many predictions."""
+        return self.frame.height
+
+    @property
+    def joined(self) -> int:
+        """How many of them have an outcome."""
+        return self.frame.height - self.frame["outcome"].null_count()
+
+    def daily(
+        self, outcome: OutcomeSpec, *, task: str, threshold: float, timezone: str, versions: Mapping[Digest, int]
+    ) -> list[DailyMetric]:
+        """Give every metric for each version and day, in that order.
+
+        Args:
+            outcome: what is foreseen; its `final_after` says when a cohort matures.
+            task: `binary` or `regression`.
+            threshold: from this score on the answer was true.
+            timezone: the project's.
+            versions: the number of each release.
+        """
+        if self.watermark is None:
+            return []
+        known = {digest.removeprefix("sha256:"): number for digest, number in versions.items()}
+        frame = self.frame.with_columns(
+            day=pl.col("asked_at").dt.convert_time_zone(timezone).dt.date(),
+            version=pl.col("release").replace_strict(known, default=0, return_dtype=pl.Int64),
+            matured=pl.col("asked_at") + outcome.final_after <= self.watermark,
+        )
+        groups = frame.partition_by("version", "day", as_dict=True, maintain_order=False)
+        return [
+            metric
+            for (version, day), cohort in sorted(groups.items())
+            for metric in self._metrics(int(version), day, cohort, task, threshold)
+        ]
+
+    def _metrics(self, version: int, day: date, cohort: pl.DataFrame, task: str, threshold: float) -> list[DailyMetric]:
+        told = cohort.filter(pl.col("outcome").is_not_null())
+        final = told.filter("matured")
+        arrays = {name: (part["outcome"].to_numpy(), part["score"].to_numpy()) for name, part in (("t", told), ("f", final))}
+        return [
+            DailyMetric(
+                endpoint=self.endpoint,
+                version=version,
+                day=day.isoformat(),
+                metric=name,
+                predictions=cohort.height,
+                matured=float(cohort["matured"].mean() or 0.0),  # type: ignore[arg-type] - the mean of a true-or-false column
+                n=final.height,
+                value=metric(*arrays["f"], threshold),
+                naive_n=told.height,
+                naive_value=metric(*arrays["t"], threshold),
+            )
+            for name, metric in METRICS[task].items()
+        ]
+
+
+def read_cohorts(endpoint: str, folder: Path) -> Cohorts:
+    """Read an endpoint's log.
+
+    Args:
+        endpoint: its name.
+        folder: its log's folder; it may not exist yet.
+    """
+    outcomes = outcome_frame(folder)
+    predictions = prediction_frame(folder)
+    return Cohorts(endpoint, with_outcomes(predictions, outcomes), unmatched(predictions, outcomes))

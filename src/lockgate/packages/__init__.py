@@ -1,0 +1,1 @@
+"""What a package is, how it is written, signed, verified, loaded and run."""

@@ -1,0 +1,146 @@
+"""A loaded package: everything between a request row and its score."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from lockgate.features.online import Encoder, RawFeatures, TableRows, fuse
+from lockgate.features.store import StoredRow
+from lockgate.kernel.canonical import Digest, parse
+from lockgate.kernel.errors import Failed, Invalid
+from lockgate.packages.folder import PackageReader
+from lockgate.packages.formats import FORMATS, Scorer
+from lockgate.records.package import Contract, Package, Reference
+
+__all__ = ["CONTRACT", "MODEL", "REFERENCE", "LoadedPackage", "SeedRow", "encode_seed", "encode_table", "load_package"]
+
+CONTRACT = "contract.json"
+MODEL = "model.bin"
+REFERENCE = "reference.json"
+
+_TABLES = "tables/"
+_SEEDS = "seeds/"
+
+
+class SeedRow(msgspec.Struct, frozen=True, array_like=True):
+    """A row that the online store begins with: the last known of a clocked source; times in microseconds."""
+
+    key: str | int
+    event_time: int
+    available_time: int
+    values: dict[str, Any]
+
+
+class LoadedPackage:
+    """A package that can answer; made by `load_package`."""
+
+    def __init__(self, digest: Digest, package: Package, contract: Contract, scorer: Scorer) -> None:
+        """Fuse the features."""
+        self.digest = digest
+        self.package = package
+        self.contract = contract
+        self.tables: dict[str, TableRows] = {}
+        self.seeds: dict[str, list[SeedRow]] = {}
+        self.reference_result: dict[str, float] = {}
+        self._scorer = scorer
+        self._raw: RawFeatures = fuse(contract.request, contract.features)
+        self._encoder = Encoder(contract.features, contract.vocabulary)
+
+    def features(self, row: Sequence[Any], known: Sequence[Sequence[Any]]) -> tuple[list[float], tuple[str, ...]]:
+        """Give the matrix row of a request, and which of its columns hold an unseen category.
+
+        Args:
+            row: the request's fields in contract order; times in the project's zone.
+            known: the values of each look-up.
+        """
+        return self._encoder.encode(self._raw(row, known))
+
+    def score(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Score matrix rows (rows, columns).
+
+        Raises:
+            Failed: the model raised, or answered something that is no number.
+        """
+        try:
+            scores = self._scorer.score(x)
+        except Exception as error:
+            msg = "The model failed"
+            raise Failed(msg, found=f"{type(error).__name__}: {error}") from error
+        if scores.shape != (len(x),) or not np.isfinite(scores).all():
+            msg = "The model did not answer every row with a number"
+            raise Failed(msg, expected=f"{len(x)} finite numbers", found=f"shape {scores.shape}")
+        return scores
+
+    def answer(self, score: float) -> bool | float:
+        """Give what a score means."""
+        return score >= self.contract.threshold if self.contract.task == "binary" else score
+
+    def seed(self) -> list[tuple[str, str | int, StoredRow]]:
+        """Give the rows that an online store begins with: (source, key, row)."""
+        return [
+            (source, row.key, StoredRow(row.event_time, row.available_time, row.values))
+            for source, rows in self.seeds.items()
+            for row in rows
+        ]
+
+    def worst_difference(self, reference: Reference) -> float:
+        """Give the largest difference between reference answers and what this package answers now."""
+        x = np.array([[math.nan if v is None else v for v in row] for row in reference.x], dtype=np.float64)
+        return float(np.abs(self.score(x) - np.array(reference.scores)).max(initial=0.0))
+
+
+def load_package(folder: Path, digest: Digest) -> LoadedPackage:
+    """Load a package whose id is trusted, and put its reference questions to it.
+
+    Raises:
+        NotFound, Corrupt: as `PackageReader`.
+        Invalid: its format is not known here.
+        Failed: it does not give its reference answers on this machine.
+    """
+    reader = PackageReader(folder, digest)
+    contract = parse(reader.read(CONTRACT), Contract)
+    form = FORMATS.get(reader.package.format)
+    if form is None:
+        msg = f"This server does not know the package format {reader.package.format!r}"
+        raise Invalid(msg, expected=", ".join(FORMATS))
+    loaded = LoadedPackage(digest, reader.package, contract, form.load(reader.read(MODEL), contract.task))
+    for file in reader.package.files:
+        if file.path.startswith(_TABLES):
+            loaded.tables[_source(file.path)] = _decode_table(reader.read(file.path))
+        elif file.path.startswith(_SEEDS):
+            loaded.seeds[_source(file.path)] = msgspec.msgpack.decode(reader.read(file.path), type=list[SeedRow])
+    reference = parse(reader.read(REFERENCE), Reference)
+    worst = loaded.worst_difference(reference)
+    loaded.reference_result = {"worst_difference": worst, "tolerance": reference.tolerance, "questions": len(reference.x)}
+    if worst > reference.tolerance:
+        msg = "This package does not give its reference answers on this machine; it does not serve"
+        raise Failed(msg, expected=f"differences up to {reference.tolerance:g}", found=f"{worst:g}")
+    return loaded
+
+
+def encode_table(source: str, rows: Sequence[tuple[str | int, tuple[Any, ...]]]) -> tuple[str, bytes]:
+    """Give the path and bytes of a table in a package."""
+    return f"{_TABLES}{_file_name(source)}", msgspec.msgpack.encode(sorted(rows, key=lambda row: (str(row[0]), repr(row[0]))))
+
+
+def encode_seed(source: str, rows: Sequence[SeedRow]) -> tuple[str, bytes]:
+    """Give the path and bytes of what the online store begins with."""
+    ordered = sorted(rows, key=lambda row: (str(row.key), row.event_time, row.available_time))
+    return f"{_SEEDS}{_file_name(source)}", msgspec.msgpack.encode(ordered, order="deterministic")
+
+
+def _decode_table(data: bytes) -> TableRows:
+    return dict(msgspec.msgpack.decode(data, type=list[tuple[str | int, tuple[Any, ...]]]))
+
+
+def _file_name(source: str) -> str:
+    return f"{source}.msgpack"
+
+
+def _source(path: str) -> str:
+    return path.rpartition("/")[2].removesuffix(".msgpack")

@@ -1,0 +1,181 @@
+"""Signed releases: Ed25519 over a DSSE envelope around an in-toto statement.
+
+- A statement's subject is the package's digest; its predicate is the release.
+- The payload is canonical JSON; what is signed is DSSE's pre-authentication encoding of it.
+- A release is believed only if a key in the trust store signed these bytes; the check comes before any parsing.
+- A key's id is the sha256 of its 32 raw public bytes.
+"""
+
+import base64
+import binascii
+import hashlib
+import os
+from pathlib import Path
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from lockgate.kernel.canonical import canonical, parse
+from lockgate.kernel.errors import Malformed, NotFound, Untrusted
+from lockgate.records.release import Envelope, Release, Signature
+
+__all__ = ["Trust", "make_key", "sign", "signing_key"]
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "urn:lockgate:release:1"
+
+
+class _Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    digest: dict[str, str]
+
+
+class _Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"type": "_type"}):
+    type: str
+    subject: tuple[_Subject, ...]
+    predicateType: str  # noqa: N815 - in-toto's spelling
+    predicate: Release
+
+
+class Trust:
+    """The public keys a server believes.
+
+    Args:
+        keys: public keys by key id.
+    """
+
+    def __init__(self, keys: dict[str, Ed25519PublicKey]) -> None:
+        """Keep them."""
+        self._keys = keys
+
+    @classmethod
+    def read(cls, folder: Path) -> "Trust":
+        """Read a trust store: every `*.pub` (PEM) in a folder; none there, nothing is trusted."""
+        keys = {}
+        for path in sorted(folder.glob("*.pub")):
+            key = load_pem_public_key(path.read_bytes())
+            if not isinstance(key, Ed25519PublicKey):
+                msg = f"{path} is no Ed25519 public key"
+                raise Malformed(msg, expected="PEM of an Ed25519 public key", found=type(key).__name__)
+            keys[_key_id(key)] = key
+        return cls(keys)
+
+    def verify(self, data: bytes) -> Release:
+        """Give the release that an envelope's bytes carry.
+
+        Raises:
+            Untrusted: no trusted key signed it.
+            Malformed: it was signed, but is no release.
+        """
+        envelope = _envelope(data)
+        payload = self._signed_payload(envelope)
+        statement = parse(payload, _Statement)
+        subject = {"sha256": statement.predicate.package.removeprefix("sha256:")}
+        if statement.type != STATEMENT_TYPE or [one.digest for one in statement.subject] != [subject]:
+            msg = "This statement is about something else than its release"
+            raise Malformed(msg, expected=str(subject), found=str([one.digest for one in statement.subject]))
+        return statement.predicate
+
+    def _signed_payload(self, envelope: Envelope) -> bytes:
+        try:
+            payload = base64.b64decode(envelope.payload, validate=True)
+            for signature in envelope.signatures:
+                key = self._keys.get(signature.keyid)
+                if key is not None:
+                    key.verify(base64.b64decode(signature.sig, validate=True), _encoding(envelope.payload_type, payload))
+                    return payload
+        except (InvalidSignature, binascii.Error) as error:
+            msg = "The signature of this release does not hold"
+            raise Untrusted(msg, expected="the bytes that were signed", found="other bytes") from error
+        msg = "Nobody who is trusted here signed this release"
+        raise Untrusted(
+            msg,
+            expected=f"a signature by one of {', '.join(key[:12] for key in self._keys) or 'no key: the trust store is empty'}",
+            found=", ".join(signature.keyid[:12] for signature in envelope.signatures) or "no signature",
+            way_out="If you trust the signer, put their public key into the folder trust/ of the state folder.",
+        )
+
+
+def sign(release: Release, key: Ed25519PrivateKey) -> bytes:
+    """Give the bytes of the signed envelope of a release."""
+    statement = _Statement(
+        type=STATEMENT_TYPE,
+        subject=(_Subject(release.endpoint, {"sha256": release.package.removeprefix("sha256:")}),),
+        predicateType=PREDICATE_TYPE,
+        predicate=release,
+    )
+    payload = canonical(statement)
+    signature = Signature(
+        keyid=_key_id(key.public_key()),
+        sig=base64.b64encode(key.sign(_encoding(PAYLOAD_TYPE, payload))).decode(),
+    )
+    envelope = Envelope(
+        payload=base64.b64encode(payload).decode(), payload_type=PAYLOAD_TYPE, signatures=(signature,)
+    )
+    return canonical(envelope)
+
+
+def make_key(private: Path, trust: Path) -> None:
+    """Make a signing key (PEM, mode 0600) and put its public half into a trust store; an existing key is kept."""
+    private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key = Ed25519PrivateKey.generate()
+    try:
+        descriptor = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        key = signing_key(private)
+    else:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public = trust / f"{_key_id(key.public_key())[:16]}.pub"
+    public.parent.mkdir(parents=True, exist_ok=True)
+    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+
+
+def signing_key(path: Path) -> Ed25519PrivateKey:
+    """Read a signing key.
+
+    Raises:
+        NotFound: there is none.
+        Malformed: it is none.
+    """
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except FileNotFoundError as error:
+        msg = f"There is no signing key at {path}"
+        raise NotFound(msg, way_out="lockgate ship makes one the first time.") from error
+    except ValueError as error:
+        msg = f"{path} is no signing key"
+        raise Malformed(msg, expected="PEM of an Ed25519 private key", found=str(error)) from error
+    if not isinstance(key, Ed25519PrivateKey):
+        msg = f"{path} is no signing key"
+        raise Malformed(msg, expected="PEM of an Ed25519 private key", found=type(key).__name__)
+    return key
+
+
+def _envelope(data: bytes) -> Envelope:
+    try:
+        return msgspec.json.decode(data, type=Envelope)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        msg = "These bytes are no signed release"
+        raise Untrusted(msg, expected="a DSSE envelope", found=str(error)) from error
+
+
+def _encoding(payload_type: str, payload: bytes) -> bytes:
+    """Give DSSE's pre-authentication encoding (protocol.md, PAE)."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def _key_id(key: Ed25519PublicKey) -> str:
+    return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()
+

@@ -1,0 +1,74 @@
+"""Makes skops files deterministic: the same model, the same bytes.
+
+skops names members and objects by memory address and stamps members with the time of day. Here they are numbered in the
+order of the schema, and every member has the earliest date a zip can say.
+"""
+
+import io
+import json
+import re
+import zipfile
+from typing import Any
+
+__all__ = ["deterministic"]
+
+_SCHEMA = "schema.json"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_MEMBER = re.compile(r"(\d+)(\.\w+)")
+
+
+def deterministic(data: bytes) -> bytes:
+    """Rewrite a skops file."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    schema = json.loads(members.pop(_SCHEMA))
+    numbers: dict[int, int] = {}
+    _collect(schema, numbers)
+    renamed = {_renamed(name, numbers): body for name, body in members.items()}
+    renamed[_SCHEMA] = json.dumps(_renumber(schema, numbers), indent=1).encode()
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(renamed):
+            archive.writestr(_member(name), renamed[name])
+    return target.getvalue()
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    member = zipfile.ZipInfo(name, _EPOCH)
+    member.compress_type = zipfile.ZIP_DEFLATED
+    return member
+
+
+def _collect(node: Any, numbers: dict[int, int]) -> None:  # noqa: ANN401 - any JSON value
+    """Number object ids in the order in which the schema first names them."""
+    if isinstance(node, dict):
+        if isinstance(identity := node.get("__id__"), int):
+            numbers.setdefault(identity, len(numbers) + 1)
+        for value in node.values():
+            _collect(value, numbers)
+    elif isinstance(node, list):
+        for value in node:
+            _collect(value, numbers)
+
+
+def _renumber(node: Any, numbers: dict[int, int]) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(node, dict):
+        return {key: _value(key, value, numbers) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_renumber(value, numbers) for value in node]
+    return node
+
+
+def _value(key: str, value: Any, numbers: dict[int, int]) -> Any:  # noqa: ANN401 - any JSON value
+    if key == "__id__" and isinstance(value, int):
+        return numbers[value]
+    if key == "file" and isinstance(value, str):
+        return _renamed(value, numbers)
+    return _renumber(value, numbers)
+
+
+def _renamed(name: str, numbers: dict[int, int]) -> str:
+    match = _MEMBER.fullmatch(name)
+    if match is None or int(match[1]) not in numbers:
+        return name
+    return f"{numbers[int(match[1])]}{match[2]}"

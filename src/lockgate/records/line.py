@@ -1,0 +1,70 @@
+"""The walk itself: what was shipped, and each step's result."""
+
+from typing import Any
+
+from lockgate.kernel.canonical import Digest, Instant, Record
+
+__all__ = ["Line", "LineEnd", "Step", "Tree"]
+
+
+class Tree(Record, tag="tree/1"):
+    """A project folder's files, documentation aside."""
+
+    # Path inside the folder to the digest of the file's bytes.
+    files: dict[str, Digest]
+
+
+class Line(Record, tag="line/1"):
+    """One walk of the line; opened by `ship`, gone on with after a crash."""
+
+    # Its id.
+    id: str
+    # The project's name; empty until its file has been read.
+    project: str
+    # The project folder, as given.
+    folder: str
+    # The commit, and whether files differed from it.
+    commit: str
+    dirty: bool
+    # The digest of the project's code.
+    code: Digest
+    # The digest of the environment.
+    environment: Digest
+    # What was asked for beside: `as_of`, `rollout`.
+    parameters: dict[str, Any]
+    # Who opened it, and when by the control clock.
+    by: str
+    at: Instant
+
+
+class Step(Record, tag="step/1"):
+    """A finished step: under this key, this is the result; it is never computed again."""
+
+    # The digest of all that decides the result.
+    key: Digest
+    # The station's name.
+    station: str
+    # Digests of what it consumed, by role.
+    consumed: dict[str, Digest]
+    # Digests of what it produced, by role.
+    produced: dict[str, Digest]
+    # The walk in which it was done.
+    line: str
+    # When it began, and how long it took; control clock.
+    began_at: Instant
+    seconds: float
+
+
+class LineEnd(Record, tag="line-end/1"):
+    """How a walk ended."""
+
+    # The walk's id.
+    line: str
+    # `released`, `stopped` (a gate or a check), `failed`.
+    result: str
+    # In words.
+    reason: str
+    # The release, where there is one.
+    release: Digest | None = None
+    # When, by the control clock.
+    at: Instant

@@ -1,0 +1,43 @@
+"""A gate's verdict about a package."""
+
+from typing import Any
+
+from lockgate.kernel.canonical import Digest, Record
+from lockgate.kernel.verdicts import Verdict
+
+__all__ = ["GateSpec", "GateVerdict"]
+
+
+class GateSpec(Record, tag="gate/1"):
+    """A declared gate."""
+
+    # Which gate: a name in the table of `gates/`.
+    kind: str
+    # What it is set to.
+    parameters: dict[str, Any] = {}
+
+    @property
+    def name(self) -> str:
+        """Name it for people: `metric roc_auc`."""
+        about = self.parameters.get("metric", "")
+        by = self.parameters.get("by", "")
+        return " ".join(part for part in (self.kind.replace("_", " "), about, f"by {by}" if by else "") if part)
+
+
+class GateVerdict(Record, tag="gate-verdict/1"):
+    """What a gate decided, and on what."""
+
+    # The gate's name.
+    gate: str
+    # The package judged.
+    package: Digest
+    # The verdict.
+    verdict: Verdict
+    # What had to hold, in words.
+    expected: str
+    # What was found, in words.
+    found: str
+    # Why, where the two do not say it.
+    note: str = ""
+    # The evidence it saw.
+    evidence: tuple[Digest, ...] = ()

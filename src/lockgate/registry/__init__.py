@@ -1,0 +1,1 @@
+"""The station that keeps packages, evidence and releases, and hands them to endpoints."""

@@ -1,0 +1,117 @@
+"""Keeps records by digest, packages as blobs, and releases signed.
+
+- What is content-addressed is stored under its digest and read back verified.
+- A release is numbered by its endpoint: numbers are given by moving a pointer, so none is given twice.
+- Installing writes a package, its envelope and the plan to the endpoint's folder; the plan last, so that a worker never
+  reads a plan that names what is not there yet.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from lockgate.kernel.canonical import Digest, Record, canonical, digest_of, parse, sha256
+from lockgate.kernel.errors import NotFound
+from lockgate.kernel.folders import StateFolder, replace_file
+from lockgate.ledger.protocols import Blobs, Entry, Lease, Ledger
+from lockgate.packages.folder import MANIFEST, PackageReader
+from lockgate.packages.signing import sign, signing_key
+from lockgate.records.package import Package
+from lockgate.records.release import Release
+from lockgate.records.rollout import Endpoint, TrafficPlan
+
+__all__ = ["Shelf"]
+
+R = TypeVar("R", bound=Record)
+
+
+class Shelf:
+    """All that is kept of one installation, by digest.
+
+    Args:
+        ledger: its records and pointers.
+        blobs: its bytes.
+        state: its folder, for what endpoints read.
+    """
+
+    def __init__(self, ledger: Ledger, blobs: Blobs, state: StateFolder) -> None:
+        """Hold them."""
+        self.ledger = ledger
+        self.blobs = blobs
+        self.state = state
+
+    def keep(self, record: Record, *, subject: str, by: str, at: datetime, fence: Lease | None = None) -> Digest:
+        """Keep a record under its digest."""
+        body = canonical(record)
+        digest = sha256(body)
+        kind = type(record).__struct_config__.tag
+        entry = Entry(kind=str(kind).partition("/")[0], id=digest, subject=subject, body=body, by=by, at=at)
+        self.ledger.records.append(entry, fence=fence, now=at if fence else None)
+        return digest
+
+    def get(self, kind: type[R], digest: Digest) -> R:
+        """Give a record by digest, verified.
+
+        Raises:
+            NotFound: there is none.
+            Corrupt: it is not what its digest says.
+        """
+        name = str(kind.__struct_config__.tag).partition("/")[0]
+        stored = self.ledger.records.get(name, digest)
+        if stored is None:
+            msg = f"There is no {name} {digest}"
+            raise NotFound(msg)
+        return parse(stored.body, kind, digest=digest)
+
+    def keep_package(self, folder: Path, *, by: str, at: datetime, fence: Lease | None = None) -> Digest:
+        """Keep a packed folder: its files as blobs, its manifest as a record."""
+        manifest = (folder / MANIFEST).read_bytes()
+        package = parse(manifest, Package)
+        digest = sha256(manifest)
+        PackageReader(folder, digest).verify()
+        for file in package.files:
+            self.blobs.put_file(folder / file.path)
+        return self.keep(package, subject=package.project, by=by, at=at, fence=fence)
+
+    def unpack(self, digest: Digest) -> Path:
+        """Give the folder of a package, written from its blobs if it is not there yet, every file verified."""
+        package = self.get(Package, digest)
+        folder = self.state.package(digest)
+        for file in package.files:
+            if not (folder / file.path).is_file():
+                self.blobs.fetch(file.digest, folder / file.path)
+        if not (folder / MANIFEST).is_file():
+            replace_file(folder / MANIFEST, canonical(package))
+        return folder
+
+    def next_number(self, endpoint: str, *, by: str, at: datetime, fence: Lease | None = None) -> int:
+        """Give the next release number of an endpoint."""
+        name = f"release-number/{endpoint}"
+        last = self.ledger.pointers.read(name)
+        number = int(last.value) + 1 if last else 1
+        expected = last.value if last else None
+        self.ledger.pointers.move(name, expected=expected, value=str(number), reason="release", by=by, at=at, fence=fence)
+        return number
+
+    def keep_release(self, release: Release, *, fence: Lease | None = None) -> Digest:
+        """Sign a release and keep it with its envelope."""
+        envelope = sign(release, signing_key(self.state.signing_key))
+        digest = digest_of(release)
+        entry = Entry(
+            kind="envelope", id=digest, subject=release.endpoint, body=envelope, by=release.by, at=release.at
+        )
+        self.ledger.records.append(entry, fence=fence, now=release.at if fence else None)
+        return self.keep(release, subject=release.endpoint, by=release.by, at=release.at, fence=fence)
+
+    def install(self, endpoint: Endpoint, plan: TrafficPlan) -> None:
+        """Write all that an endpoint's workers need for a plan, the plan last."""
+        for digest in plan.releases():
+            release = self.get(Release, digest)
+            self.unpack(release.package)
+            envelope = self.ledger.records.get("envelope", digest)
+            if envelope is None:
+                msg = f"The release {digest} was never signed"
+                raise NotFound(msg)
+            replace_file(self.state.release(endpoint.name, digest), envelope.body)
+        replace_file(self.state.endpoint(endpoint.name) / "endpoint.json", canonical(endpoint))
+        replace_file(self.state.plan(endpoint.name), canonical(plan))

@@ -1,0 +1,1 @@
+"""The station that decides which release answers. Pure: from a plan to the next."""

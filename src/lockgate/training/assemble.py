@@ -1,0 +1,160 @@
+"""Makes a training set: past requests, joined with what was known when each was asked, and what came of them.
+
+- What is used was known by the set's clock: the latest available time in its snapshots.
+- A request is used once its outcome is final (`final_after` after being asked); younger ones would teach that whatever
+  is reported fast is all there is.
+- The last part by time asked is the test. Rows whose outcome was not final when the test begins are left out: a model
+  of that day could not have learnt them.
+- What is left out is counted, by reason.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from lockgate.features.offline import as_served, available, encode_rows, raw_columns, vocabulary_of
+from lockgate.features.store import MemoryStore
+from lockgate.kernel.canonical import Digest, digest_of
+from lockgate.kernel.closure import ERRORS_THAT_MEAN_NULL, open_closed
+from lockgate.kernel.errors import Invalid
+from lockgate.packages.runtime import SeedRow
+from lockgate.records.features import FeatureSet, FieldKind, Lookup, OutcomeSpec, RequestSpec, TrainingSet
+from lockgate.records.source import SourceSpec
+
+__all__ = ["OUTCOME", "Rows", "assemble", "seed_rows", "table_rows"]
+
+OUTCOME = "@outcome"
+"""The column of a training set that holds the outcome, as a float64."""
+
+Rows = Mapping[str, tuple[SourceSpec, pl.DataFrame]]
+"""For each source its declaration and rows."""
+
+_KEPT = MemoryStore().keep
+
+
+def assemble(  # noqa: PLR0913 - a training set is made of these
+    *,
+    request: RequestSpec,
+    features: FeatureSet,
+    outcome: OutcomeSpec,
+    test: timedelta,
+    rows: Rows,
+    snapshots: dict[str, Digest],
+    folder: Path,
+    write: Callable[[pl.DataFrame, Path], Any],
+    progress: Callable[[float], None],
+) -> TrainingSet:
+    """Make a training set and write its rows to `train.parquet` and `test.parquet` in a folder.
+
+    Raises:
+        Invalid: nothing is left to learn from, or to be tested on.
+    """
+    known_until = _known_until(rows)
+    end = known_until - outcome.final_after
+    test_from = end - test
+    left_out: dict[str, int] = {}
+    told = _with_outcomes(request, outcome, rows, end, left_out)
+    frame = as_served(told, request, features, rows).join(
+        told.select(request.key, request.asked_at, OUTCOME), on=[request.key, request.asked_at], how="left", maintain_order="left"
+    )
+    raw = raw_columns(frame, request, features, progress)
+    asked = frame[request.asked_at]
+    is_test = (asked >= test_from).to_list()
+    is_train = (asked + outcome.final_after <= test_from).to_list()
+    learnt = [row for row, used in zip(raw, is_train, strict=True) if used]
+    vocabulary = vocabulary_of(learnt, features)
+    matrix = encode_rows(raw, features, vocabulary)
+    frame = frame.with_columns(
+        pl.Series(f"@{column.name}", matrix[:, i]) for i, column in enumerate(features.columns)
+    )
+    left_out["not final when the test begins"] = frame.height - sum(is_test) - sum(is_train)
+    train, tested = frame.filter(pl.Series(is_train)), frame.filter(pl.Series(is_test))
+    _check_enough(train, tested, test_from, known_until)
+    return TrainingSet(
+        snapshots=snapshots,
+        features=digest_of(features),
+        outcome=digest_of(outcome),
+        known_until=known_until,
+        test_from=test_from,
+        first_asked=asked.min(),  # type: ignore[arg-type] - a time column's least
+        last_asked=asked.max(),  # type: ignore[arg-type] - a time column's greatest
+        train_rows=train.height,
+        test_rows=tested.height,
+        left_out=left_out,
+        train_files=(write(train, folder / "train.parquet"),),
+        test_files=(write(tested, folder / "test.parquet"),),
+        vocabulary=vocabulary,
+    )
+
+
+def _known_until(rows: Rows) -> datetime:
+    latest = [frame.select(available(spec).max()).item() for spec, frame in rows.values() if spec.clocked]
+    moments = [moment for moment in latest if moment is not None]
+    if not moments:
+        msg = "Nothing is known: every source with a clock is empty"
+        raise Invalid(msg, expected="rows", found="none")
+    found: datetime = max(moments)
+    return found
+
+
+def _with_outcomes(
+    request: RequestSpec, outcome: OutcomeSpec, rows: Rows, end: datetime, left_out: dict[str, int]
+) -> pl.DataFrame:
+    """Give the requests whose outcome is final and known, with it; count the others."""
+    requests = rows[request.history][1]
+    final = requests.filter(pl.col(request.asked_at) <= end)
+    left_out["outcome not final yet"] = requests.height - final.height
+    spec, told = rows[outcome.source]
+    call = open_closed(outcome.code.name, outcome.code.source, outcome.code.literals)
+    values = [_outcome(call, row) for row in told.select(outcome.inputs).iter_rows()]
+    labels = told.select(pl.col(spec.key).alias(request.key), pl.Series(OUTCOME, values, dtype=pl.Float64))
+    labels = labels.drop_nulls().unique(request.key, keep="last", maintain_order=True)
+    found = final.join(labels, on=request.key, how="inner", maintain_order="left")
+    left_out["never got an outcome"] = final.height - found.height
+    return found
+
+
+def _outcome(call: Callable[..., Any], row: tuple[Any, ...]) -> float | None:
+    try:
+        return float(call(*row))
+    except ERRORS_THAT_MEAN_NULL:
+        return None
+
+
+def _check_enough(train: pl.DataFrame, tested: pl.DataFrame, test_from: datetime, known_until: datetime) -> None:
+    if train.height and tested.height:
+        return
+    msg = f"There is nothing to {'be tested on' if train.height else 'learn from'}"
+    raise Invalid(
+        msg,
+        expected="requests with final outcomes on both sides of the beginning of the test",
+        found=f"{train.height} before {test_from.isoformat()}, {tested.height} after; known until {known_until.isoformat()}",
+        way_out="Give it more history, or a shorter test= in project.model.",
+    )
+
+
+def table_rows(lookup: Lookup, spec: SourceSpec, frame: pl.DataFrame) -> list[tuple[str | int, tuple[Any, ...]]]:
+    """Give the rows of a table that travel with the package."""
+    rows = frame.select(spec.key, *(_cast(column.name, column.type) for column in lookup.columns))
+    return [(row[0], row[1:]) for row in rows.unique(spec.key, keep="first", maintain_order=True).iter_rows()]
+
+
+def seed_rows(lookup: Lookup, spec: SourceSpec, frame: pl.DataFrame) -> list[SeedRow]:
+    """Give the last rows of each key of a clocked source: what an online store begins with."""
+    columns = [_cast(column.name, column.type) for column in lookup.columns]
+    event = pl.col(spec.event_time or "").dt.timestamp("us").alias("@event")
+    known = available(spec).dt.timestamp("us").alias("@available")
+    rows = frame.select(pl.col(spec.key).alias("@key"), event, known, *columns).drop_nulls(["@key", "@event", "@available"])
+    last = rows.sort("@event", "@available").group_by("@key", maintain_order=True).tail(_KEPT)
+    return [
+        SeedRow(row["@key"], row["@event"], row["@available"], {one.name: row[one.name] for one in lookup.columns})
+        for row in last.iter_rows(named=True)
+    ]
+
+
+def _cast(name: str, kind: FieldKind | None) -> pl.Expr:
+    types: dict[FieldKind, Any] = {FieldKind.BOOL: pl.Boolean, FieldKind.INT: pl.Int64, FieldKind.FLOAT: pl.Float64}
+    return pl.col(name).cast(types.get(kind or FieldKind.TEXT, pl.String))
