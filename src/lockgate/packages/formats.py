@@ -58,6 +58,8 @@ class _Skops:
 
 _ALLOWED = frozenset(
     [
+        "functools.partial",  # of a function that is itself on a list; gradient boosting with categories has one
+        "sklearn.utils.validation.check_array",
         "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
         "sklearn.tree._tree.Tree",

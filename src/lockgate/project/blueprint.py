@@ -10,7 +10,7 @@ from lockgate.records.verdict import GateSpec
 __all__ = ["Blueprint"]
 
 
-class Blueprint(Record, tag="blueprint/1"):
+class Blueprint(Record, tag="blueprint/1", frozen=True, kw_only=True):
     """All that a project file says. The same file gives the same digest; where things stand in it is not part of it."""
 
     # The project's name, and its endpoint's.

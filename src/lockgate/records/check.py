@@ -10,7 +10,7 @@ from lockgate.kernel.verdicts import Verdict
 __all__ = ["CheckReport", "Rule", "RuleResult"]
 
 
-class Rule(Record, tag="rule/1"):
+class Rule(Record, tag="rule/1", frozen=True, kw_only=True):
     """A declared rule."""
 
     # The source it is about.
@@ -51,7 +51,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     note: str = ""
 
 
-class CheckReport(Record, tag="check-report/1"):
+class CheckReport(Record, tag="check-report/1", frozen=True, kw_only=True):
     """All rules of one source on one snapshot."""
 
     # The source's name.

@@ -73,7 +73,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     unseen: Unseen = Unseen.OTHER
 
 
-class RequestSpec(Record, tag="request/1"):
+class RequestSpec(Record, tag="request/1", frozen=True, kw_only=True):
     """The endpoint's contract: one row of a request."""
 
     # The name of the user's class.
@@ -176,7 +176,7 @@ class ModelColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     type: FieldKind | None
 
 
-class FeatureSet(Record, tag="feature-set/1"):
+class FeatureSet(Record, tag="feature-set/1", frozen=True, kw_only=True):
     """All that stands between a request and the matrix; offline and online run this same thing."""
 
     # The zone in which times are handed to features.
@@ -189,7 +189,7 @@ class FeatureSet(Record, tag="feature-set/1"):
     columns: tuple[ModelColumn, ...]
 
 
-class OutcomeSpec(Record, tag="outcome-spec/1"):
+class OutcomeSpec(Record, tag="outcome-spec/1", frozen=True, kw_only=True):
     """What the model is to foresee, and when it is known."""
 
     # Its name, and the function's.
@@ -208,7 +208,7 @@ class OutcomeSpec(Record, tag="outcome-spec/1"):
     code: Code
 
 
-class TrainingSet(Record, tag="training-set/1"):
+class TrainingSet(Record, tag="training-set/1", frozen=True, kw_only=True):
     """Rows to learn from and to be tested on, joined as they would have been served."""
 
     # The snapshots used, by source.

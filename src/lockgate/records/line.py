@@ -7,14 +7,14 @@ from lockgate.kernel.canonical import Digest, Instant, Record
 __all__ = ["Line", "LineEnd", "Step", "Tree"]
 
 
-class Tree(Record, tag="tree/1"):
+class Tree(Record, tag="tree/1", frozen=True, kw_only=True):
     """A project folder's files, documentation aside."""
 
     # Path inside the folder to the digest of the file's bytes.
     files: dict[str, Digest]
 
 
-class Line(Record, tag="line/1"):
+class Line(Record, tag="line/1", frozen=True, kw_only=True):
     """One walk of the line; opened by `ship`, gone on with after a crash."""
 
     # Its id.
@@ -37,15 +37,15 @@ class Line(Record, tag="line/1"):
     at: Instant
 
 
-class Step(Record, tag="step/1"):
+class Step(Record, tag="step/1", frozen=True, kw_only=True):
     """A finished step: under this key, this is the result; it is never computed again."""
 
     # The digest of all that decides the result.
     key: Digest
     # The station's name.
     station: str
-    # Digests of what it consumed, by role.
-    consumed: dict[str, Digest]
+    # Digests, and other text that decides the result, by role.
+    consumed: dict[str, str]
     # Digests of what it produced, by role.
     produced: dict[str, Digest]
     # The walk in which it was done.
@@ -55,7 +55,7 @@ class Step(Record, tag="step/1"):
     seconds: float
 
 
-class LineEnd(Record, tag="line-end/1"):
+class LineEnd(Record, tag="line-end/1", frozen=True, kw_only=True):
     """How a walk ended."""
 
     # The walk's id.

@@ -5,7 +5,7 @@ from lockgate.kernel.canonical import Record
 __all__ = ["DailyMetric"]
 
 
-class DailyMetric(Record, tag="daily-metric/1"):
+class DailyMetric(Record, tag="daily-metric/1", frozen=True, kw_only=True):
     """One metric of one version on one day of the event clock, in the project's zone."""
 
     # The endpoint's name.

@@ -12,7 +12,7 @@ from lockgate.records.training import Machine
 __all__ = ["Contract", "Evidence", "Package", "PackageFile", "Reference"]
 
 
-class Contract(Record, tag="contract/1"):
+class Contract(Record, tag="contract/1", frozen=True, kw_only=True):
     """What a package answers, and how; its file `contract.json`."""
 
     # The request.
@@ -31,7 +31,7 @@ class Contract(Record, tag="contract/1"):
     threshold: float
 
 
-class Reference(Record, tag="reference/1"):
+class Reference(Record, tag="reference/1", frozen=True, kw_only=True):
     """Questions with the answers that the fitted object gave before it was packed; its file `reference.json`."""
 
     # Rows of model columns; None stands for NaN.
@@ -53,7 +53,7 @@ class PackageFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     bytes: int
 
 
-class Package(Record, tag="package/1"):
+class Package(Record, tag="package/1", frozen=True, kw_only=True):
     """The manifest; its digest is the package's id. The same inputs give the same id."""
 
     # The project's name.
@@ -76,7 +76,7 @@ class Package(Record, tag="package/1"):
         return next((file for file in self.files if file.path == path), None)
 
 
-class Evidence(Record, tag="evidence/1"):
+class Evidence(Record, tag="evidence/1", frozen=True, kw_only=True):
     """Something that was measured about a package."""
 
     # The package.

@@ -7,7 +7,7 @@ from lockgate.kernel.canonical import Digest, Instant, Record
 __all__ = ["Envelope", "Release", "Signature"]
 
 
-class Release(Record, tag="release/1"):
+class Release(Record, tag="release/1", frozen=True, kw_only=True):
     """The statement. Its digest is the release's id; it is worth nothing without its envelope."""
 
     # The project's name, and its endpoint's.

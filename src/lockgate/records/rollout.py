@@ -16,7 +16,7 @@ class LiveLevel(enum.Enum):
     LIVE = "live"  # live, with an armed baseline
 
 
-class Endpoint(Record, tag="endpoint/1"):
+class Endpoint(Record, tag="endpoint/1", frozen=True, kw_only=True):
     """A name that answers."""
 
     # Its name; the project's.
@@ -57,7 +57,7 @@ class Region(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     canaries: tuple[Share, ...] = ()
 
 
-class TrafficPlan(Record, tag="traffic-plan/1"):
+class TrafficPlan(Record, tag="traffic-plan/1", frozen=True, kw_only=True):
     """Which release answers. Immutable and numbered; a change is a new plan, put in place by compare-and-swap."""
 
     # The endpoint's name.

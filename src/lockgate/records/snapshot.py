@@ -29,7 +29,7 @@ class RowFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     rows: int
 
 
-class Snapshot(Record, tag="snapshot/1"):
+class Snapshot(Record, tag="snapshot/1", frozen=True, kw_only=True):
     """The manifest of a snapshot; its digest is the snapshot's id. When it was taken stands in the ledger beside it."""
 
     # The source's name.

@@ -7,7 +7,7 @@ from lockgate.kernel.canonical import Record
 __all__ = ["SourceSpec"]
 
 
-class SourceSpec(Record, tag="source/1"):
+class SourceSpec(Record, tag="source/1", frozen=True, kw_only=True):
     """A declared source. With `event_time` it is clocked; without, a table that means "as in the snapshot"."""
 
     # The name that features, checks and records use.

@@ -9,7 +9,7 @@ from lockgate.kernel.canonical import Digest, Record
 __all__ = ["Environment", "Machine", "ModelSpec", "TrainingRun"]
 
 
-class ModelSpec(Record, tag="model/1"):
+class ModelSpec(Record, tag="model/1", frozen=True, kw_only=True):
     """A declared model."""
 
     # The name of the fitting function.
@@ -26,7 +26,7 @@ class ModelSpec(Record, tag="model/1"):
     test_seconds: float
 
 
-class Environment(Record, tag="environment/1"):
+class Environment(Record, tag="environment/1", frozen=True, kw_only=True):
     """The software that ran."""
 
     # The Python version.
@@ -48,7 +48,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     platform: str
 
 
-class TrainingRun(Record, tag="training-run/1"):
+class TrainingRun(Record, tag="training-run/1", frozen=True, kw_only=True):
     """What happened when a model was fitted."""
 
     # The project's name.

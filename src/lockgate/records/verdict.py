@@ -8,7 +8,7 @@ from lockgate.kernel.verdicts import Verdict
 __all__ = ["GateSpec", "GateVerdict"]
 
 
-class GateSpec(Record, tag="gate/1"):
+class GateSpec(Record, tag="gate/1", frozen=True, kw_only=True):
     """A declared gate."""
 
     # Which gate: a name in the table of `gates/`.
@@ -24,7 +24,7 @@ class GateSpec(Record, tag="gate/1"):
         return " ".join(part for part in (self.kind.replace("_", " "), about, f"by {by}" if by else "") if part)
 
 
-class GateVerdict(Record, tag="gate-verdict/1"):
+class GateVerdict(Record, tag="gate-verdict/1", frozen=True, kw_only=True):
     """What a gate decided, and on what."""
 
     # The gate's name.

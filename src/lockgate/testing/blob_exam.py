@@ -1,5 +1,5 @@
 """The exam that every store of blobs sits: memory, disk, S3, and whatever anybody writes to the Protocol."""
-# ruff: noqa: S101, PLR2004 - an exam asserts, and says what it expects where it expects it
+# ruff: noqa: S101 - an exam asserts, and says what it expects where it expects it
 
 import tempfile
 from collections.abc import Callable
