@@ -1,0 +1,139 @@
+"""Speaks to the control plane's API: to the one that is running for this state folder, else to one in this process.
+
+Either way it is the same API with the same token, so a command does the same thing whether `lockgate up` runs or not.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+
+from lockgate.kernel.errors import Fault, LockgateError, Unavailable
+from lockgate.kernel.folders import StateFolder
+
+__all__ = ["Client", "connect"]
+
+_PATIENCE = 60.0
+
+
+class _Refusal(LockgateError):
+    """What the API answered instead of what was asked for."""
+
+    def __init__(self, problem: dict[str, Any], status: int) -> None:
+        faults = tuple(Fault(**fault) for fault in problem.get("errors", ()))
+        super().__init__(
+            problem.get("title", f"The API answered {status}"),
+            expected=problem.get("expected", ""),
+            found=problem.get("found", ""),
+            way_out=problem.get("way_out", ""),
+            faults=faults,
+        )
+
+
+class _Send(Protocol):
+    def __call__(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response: ...
+
+
+class Client:
+    """The API, as commands use it.
+
+    Args:
+        send: sends a request.
+        running: whether it is another process that answers.
+    """
+
+    def __init__(self, send: _Send, *, running: bool) -> None:
+        """Hold the way to send."""
+        self._send = send
+        self.running = running
+
+    def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
+        """Read.
+
+        Raises:
+            LockgateError: what the API refused.
+        """
+        return _answer(self._send("GET", path, None))
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+        """Change.
+
+        Raises:
+            LockgateError: what the API refused.
+        """
+        return _answer(self._send("POST", path, body))
+
+
+@contextmanager
+def connect(state: Path) -> Iterator[Client]:
+    """Connect to the control plane of a state folder.
+
+    Raises:
+        Unavailable: it can't be reached, or the folder can't be opened.
+    """
+    folder = StateFolder(state.resolve())
+    url = _running(folder)
+    if url is not None:
+        with httpx.Client(base_url=url, timeout=_PATIENCE, headers=_headers(folder)) as http:
+            yield Client(lambda method, path, body: _over_network(http, method, path, body), running=True)
+        return
+    # Only here: a command that finds a running control plane has no use for one of its own.
+    from lockgate.engine.api.app import make_app  # noqa: PLC0415
+    from lockgate.engine.clock import now  # noqa: PLC0415
+    from lockgate.engine.installation import installation  # noqa: PLC0415
+    from lockgate.engine.runner import Runner  # noqa: PLC0415
+
+    with installation(folder.root, now) as where:
+        runner = Runner(where)
+        transport = httpx.ASGITransport(make_app(where, runner), raise_app_exceptions=True)
+        yield Client(lambda *asked: asyncio.run(_in_process(transport, _headers(folder), *asked)), running=False)
+        runner.stop()
+
+
+def _running(folder: StateFolder) -> str | None:
+    """Give the URL of the running control plane; None where none runs, or what is written of it is stale."""
+    try:
+        up = json.loads(folder.up.read_bytes())
+        os.kill(up["pid"], 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    url = up["control"]
+    return str(url) if url else None
+
+
+def _headers(folder: StateFolder) -> dict[str, str]:
+    try:
+        return {"Authorization": f"Bearer {folder.token.read_text().strip()}"}
+    except OSError as error:
+        msg = "The local user's token can't be read"
+        raise Unavailable(msg, expected=str(folder.token), found=str(error)) from error
+
+
+def _over_network(http: httpx.Client, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+    try:
+        return http.request(method, path, json=body)
+    except httpx.HTTPError as error:
+        msg = f"The control plane at {http.base_url} does not answer"
+        raise Unavailable(msg, found=f"{type(error).__name__}: {error}", way_out="Is lockgate up still running?") from error
+
+
+async def _in_process(
+    transport: httpx.ASGITransport, headers: dict[str, str], method: str, path: str, body: dict[str, Any] | None
+) -> httpx.Response:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as http:
+        return await http.request(method, path, json=body)
+
+
+def _answer(response: httpx.Response) -> Any:  # noqa: ANN401 - JSON
+    if response.is_success:
+        return response.json()
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {}
+    raise _Refusal(problem, response.status_code)

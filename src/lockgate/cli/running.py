@@ -1,0 +1,25 @@
+"""`lockgate up`: makes sure the installation is there, then becomes its supervisor."""
+
+import os
+import sys
+from pathlib import Path
+
+from lockgate.engine.clock import now
+from lockgate.engine.installation import installation
+
+__all__ = ["run_everything"]
+
+
+def run_everything(state: Path, *, port: int, control_port: int, once: bool, tether: bool) -> None:
+    """Replace this process by the supervisor, which is small; what opening needed is gone with it.
+
+    Raises:
+        Unavailable: the state folder can't be opened.
+    """
+    with installation(state, now) as where:
+        root = where.state.root
+    command = [sys.executable, "-m", "lockgate.serving.supervisor", "--state", str(root)]
+    command += ["--predict-port", str(port), "--control-port", str(control_port)]
+    command += ["--once"] if once else []
+    command += ["--tether"] if tether else []
+    os.execv(sys.executable, command)  # noqa: S606 - our own module, in our own place

@@ -1,0 +1,98 @@
+"""`lockgate ship`: asks for a walk and shows how it goes."""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from lockgate.cli import showing
+from lockgate.cli.client import Client, connect
+from lockgate.kernel.canonical import short
+from lockgate.kernel.errors import Failed, GateClosed
+
+__all__ = ["ship_project"]
+
+_LOOK_AGAIN = 0.1
+
+
+def ship_project(
+    folder: Path, state: Path, *, as_of: datetime | None, dirty: bool, rollout: bool, as_json: bool
+) -> None:
+    """Ship a project folder and wait for the end of the walk.
+
+    Raises:
+        GateClosed: a check or gate did not open.
+        Failed: a step failed.
+    """
+    cut = as_of.replace(tzinfo=as_of.tzinfo or UTC).isoformat() if as_of else None
+    body = {"folder": str(folder.resolve()), "as_of": cut, "dirty": dirty, "rollout": rollout}
+    with connect(state) as client:
+        walk = client.post("/api/v1/lines", body)["id"]
+        console = Console(stderr=as_json)
+        console.print(f"[dim]walk {walk}; stop it with Ctrl-C, the same command goes on[/]")
+        end = _show(client, walk, console)
+        if end["result"] != "released":
+            kind = GateClosed if end["result"] == "stopped" else Failed
+            raise kind(end["reason"].removesuffix("."))
+        _finish(client, walk, end, as_json=as_json, console=console)
+
+
+def _show(client: Client, walk: str, console: Console) -> dict[str, Any]:
+    """Show what a walk says of itself until it ends."""
+    columns = SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description:<22}"), BarColumn(24)
+    with Progress(*columns, TimeElapsedColumn(), TextColumn("[dim]{task.fields[note]}"), console=console) as progress:
+        tasks: dict[str, TaskID] = {}
+        end: dict[str, Any] = {}
+        for told, ended in _follow(client, walk):
+            _draw(progress, tasks, told)
+            end = ended or end
+        return end
+
+
+def _follow(client: Client, walk: str) -> Iterator[tuple[list[dict[str, Any]], dict[str, Any] | None]]:
+    seen = 0
+    while True:
+        found = client.get(f"/api/v1/lines/{walk}?after={seen}")
+        seen += len(found["told"])
+        yield found["told"], found["end"]
+        if found["end"] is not None:
+            return
+        time.sleep(_LOOK_AGAIN)
+
+
+def _draw(progress: Progress, tasks: dict[str, TaskID], told: list[dict[str, Any]]) -> None:
+    for one in told:
+        station = one["station"]
+        if station == "line":
+            continue
+        if station not in tasks:
+            tasks[station] = progress.add_task(station, total=1.0, note="")
+        note = one.get("text") or ("found, nothing to do" if one["state"] == "found" else None)
+        done = one["state"] in {"done", "found"}
+        changes: dict[str, Any] = {"completed": 1.0 if done else one.get("share", 0.0)}
+        progress.update(tasks[station], **changes, **({"note": note} if note else {}))
+
+
+def _finish(client: Client, walk: str, end: dict[str, Any], *, as_json: bool, console: Console) -> None:
+    line = client.get(f"/api/v1/lines/{walk}")["line"]
+    overview = client.get("/api/v1/overview")
+    found = next(
+        (one, release) for one in overview["endpoints"] for release in one["releases"] if release["release"] == end["release"]
+    )
+    endpoint, release = found
+    if as_json:
+        print(json.dumps({"walk": walk, "endpoint": endpoint["name"], **release}, indent=2))  # noqa: T201 - what the command is for
+        return
+    showing.gates(release, console)
+    mark = ", uncommitted changes" if line["dirty"] else ""
+    console.print(
+        f"[bold green]{endpoint['name']} {release['version']}[/] is {release['level']}"
+        f" · package {short(release['package'])} · commit {release['commit'][:12]}{mark}"
+    )
+    if overview["running"] is None:
+        console.print("[dim]Next: lockgate up[/]")

@@ -1,0 +1,153 @@
+"""How what the API says looks in a terminal."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from lockgate.cli.charts import bars
+from lockgate.kernel.canonical import short
+
+__all__ = ["endpoint", "explanation", "gates", "metrics", "overview", "rolled_back"]
+
+_COLOURS = {"pass": "green", "warn": "yellow", "inconclusive": "yellow", "fail": "red"}
+
+
+def gates(release: dict[str, Any], console: Console | None = None) -> None:
+    """Show what the gates of a release saw."""
+    table = Table(title=f"gates of {release['version']}", title_justify="left", box=None, pad_edge=False)
+    for name in ("gate", "verdict", "expected", "found"):
+        table.add_column(name, overflow="fold")
+    for one in release["gates"]:
+        colour = _COLOURS[one["verdict"]]
+        note = f"\n[dim]{one['note']}[/]" if one["note"] else ""
+        table.add_row(one["gate"], f"[{colour}]{one['verdict']}[/]", one["expected"], one["found"] + note)
+    (console or Console()).print(table)
+
+
+def overview(found: dict[str, Any]) -> None:
+    """Show an installation."""
+    console = Console()
+    table = Table(title="endpoints", title_justify="left", box=None, pad_edge=False)
+    for name in ("endpoint", "live", "previous", "plan", "reason", "by", "since"):
+        table.add_column(name)
+    for one in found["endpoints"]:
+        table.add_row(*_endpoint_row(one))
+    console.print(table if found["endpoints"] else "No endpoint yet. Next: lockgate ship FOLDER")
+    for walk in found["walks"]:
+        reason = f": {walk['reason'].partition(chr(10))[0]}" if walk["reason"] else ""
+        console.print(f"[dim]walk {walk['id']} · {walk['commit'][:12]} · {walk['at'][:19]}[/] {walk['result']}{reason}")
+    running = found["running"]
+    console.print("[dim]Nothing is running. Next: lockgate up[/]" if running is None else _running(running))
+
+
+def _endpoint_row(one: dict[str, Any]) -> tuple[str, ...]:
+    versions = {release["release"]: release["version"] for release in one["releases"]}
+    plan = one["plan"]
+    name = f"{one['name']} [dim](replay)[/]" if one["replay"] else one["name"]
+    if plan is None:
+        return name, "–", "–", "–", "no release yet", "", ""
+    live = f"[green]{versions.get(plan['live'], short(plan['live']))}[/] ({plan['level']})"
+    previous = versions.get(plan["previous"], "–")
+    return name, live, previous, str(plan["number"]), plan["reason"], plan["by"], plan["at"][:19]
+
+
+def _running(running: dict[str, Any]) -> str:
+    workers = ", ".join(f"worker {one['worker']} (pid {one['pid']})" for one in running.get("workers", ()))
+    return f"[dim]running: {workers}[/]"
+
+
+def endpoint(found: dict[str, Any]) -> None:
+    """Show an endpoint: its releases, what their gates saw, and its plans."""
+    console = Console()
+    versions = {release["release"]: release["version"] for release in found["releases"]}
+    for release in found["releases"]:
+        mark = " [yellow]uncommitted changes[/]" if release["dirty"] else ""
+        console.print(
+            f"[bold]{release['version']}[/] {release['level']} · package {short(release['package'])}"
+            f" · commit {release['commit'][:12]}{mark} · {release['training_rows']:,} rows until {release['learnt_until'][:10]}"
+        )
+        gates(release, console)
+        console.print()
+    table = Table(title="plans, newest first", title_justify="left", box=None, pad_edge=False)
+    for name in ("plan", "live", "previous", "reason", "by", "at"):
+        table.add_column(name)
+    for plan in found["plans"]:
+        live, previous = versions.get(plan["live"], "?"), versions.get(plan["previous"], "–")
+        table.add_row(str(plan["number"]), live, previous, plan["reason"], plan["by"], plan["at"][:19])
+    console.print(table)
+
+
+def metrics(found: dict[str, Any], metric: str | None = None, console: Console | None = None) -> None:
+    """Show daily metrics with a small chart."""
+    out = console or Console()
+    days = found["days"]
+    names = list(dict.fromkeys(day["metric"] for day in days))
+    if not days or (metric is not None and metric not in names):
+        there = f"; there is {', '.join(names)}" if names else ""
+        out.print(f"No {metric or 'metric'} yet{there}.")
+        return
+    chosen = metric or names[0]
+    shown = [day for day in days if day["metric"] == chosen]
+    table = Table(title=f"{chosen} by day asked, {found['endpoint']}", title_justify="left", box=None, pad_edge=False)
+    for name in ("version", "day", "predictions", "matured", "n", chosen, "", "naive"):
+        table.add_column(name, justify="left" if name in {"version", "day", ""} else "right")
+    for day, bar in zip(shown, bars([day["value"] for day in shown]), strict=True):
+        table.add_row(
+            f"v{day['version']}",
+            day["day"],
+            f"{day['predictions']:,}",
+            f"{day['matured']:.0%}",
+            f"{day['n']:,}",
+            _number(day["value"]),
+            f"[cyan]{bar}[/]",
+            f"[dim]{_number(day['naive_value'])}[/]",
+        )
+    out.print(table)
+    out.print(
+        f"[dim]matured: asked longer ago than outcomes take to be final, by the endpoint's clock"
+        f" ({(found['watermark'] or '')[:19]}). naive: every outcome so far.[/]"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def rolled_back(done: dict[str, Any]) -> None:
+    """Show a rollback."""
+    console = Console()
+    plan = done["plan"]
+    console.print(f"[bold green]{plan['endpoint']}[/] plan {plan['number']}: {short(plan['live'])} is live again ({plan['reason']})")
+    for ack in done["acks"]:
+        console.print(f"  worker {ack['worker']} obeys since {ack['milliseconds']:.1f} ms after it was told")
+    for error in done["errors"]:
+        console.print(f"  [yellow]{error}[/]")
+
+
+def explanation(found: dict[str, Any], console: Console | None = None) -> None:
+    """Show all that led to a prediction."""
+    out = console or Console()
+    out.print(f"[bold]{found['endpoint']} {found['version']}[/] answered [bold]{found['value']}[/] (score {found['score']:.4f}, threshold {found['threshold']:g})")
+    out.print(f"  asked at      {found['asked_at']} by {found['by']}, received {found['received_at']}")
+    told = found["outcome"]
+    outcome = "not known yet" if told is None else f"{told['value']}, known {told['observed_at']}"
+    out.print(f"  outcome       {outcome}")
+    out.print(f"  request       {', '.join(f'{name}={value}' for name, value in found['request'].items())}")
+    table = Table(box=None, pad_edge=False, title="what the model saw", title_justify="left")
+    for name in ("column", "value", "happened", "known since"):
+        table.add_column(name)
+    for one in found["features"]:
+        value = one.get("category") or ("missing" if one["value"] is None else f"{one['value']:g}")
+        table.add_row(one["name"], value, one.get("event_time", ""), one.get("known_since", ""))
+    out.print(table)
+    mark = " with uncommitted changes" if found["dirty"] else ""
+    out.print(f"  package       {found['package']}")
+    out.print(f"  release       {found['release']}, by {found['released_by']}, {found['released_at'][:19]}")
+    out.print(f"  commit        {found['commit']}{mark}")
+    out.print(f"  training      {found['fitted']}, {found['training_rows']:,} rows, run {short(found['training_run'])}, {found['parameters']}")
+    for one in found["snapshots"]:
+        out.print(f"  snapshot      {one['source']}: {short(one['snapshot'])}, {one['rows']:,} rows, known until {one['known_until'] or '–'}")
+    out.print(f"  environment   Python {found['python']}, {short(found['environment'])}")
+    for one in found["gates"]:
+        out.print(f"  gate          {one['gate']}: [{_COLOURS[one['verdict']]}]{one['verdict']}[/], {one['found']}")

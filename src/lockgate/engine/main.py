@@ -1,0 +1,59 @@
+"""The root of the control process: API and runner, on a socket that the supervisor bound."""
+
+import argparse
+import os
+import socket
+import threading
+from pathlib import Path
+
+import uvicorn
+
+from lockgate.engine.api.app import make_app
+from lockgate.engine.clock import now
+from lockgate.engine.delivery import current_plan, endpoint_names, find_endpoint
+from lockgate.engine.installation import Installation, installation
+from lockgate.engine.runner import Runner
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Serve the API until standard input closes or a signal comes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--socket-fd", type=int, required=True)
+    parser.add_argument("--supervisor", default="")
+    parser.add_argument("--ready-fd", type=int, default=None)
+    options = parser.parse_args()
+    with installation(options.state, now) as where:
+        restore(where)
+        runner = Runner(where)
+        threading.Thread(target=runner.keep_going, name="runner", daemon=True).start()
+        config = uvicorn.Config(make_app(where, runner), log_level="warning", access_log=False, lifespan="off")
+        server = uvicorn.Server(config)
+        threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
+        if options.ready_fd is not None:
+            os.write(options.ready_fd, b"ready\n")
+            os.close(options.ready_fd)
+        server.run(sockets=[socket.socket(fileno=options.socket_fd)])
+        runner.stop()
+
+
+def restore(where: Installation) -> None:
+    """Write again what every endpoint's workers read: the ledger is right, a folder may have been lost."""
+    for name in endpoint_names(where):
+        plan = current_plan(where, name)
+        if plan is not None:
+            where.shelf.install(find_endpoint(where, name), plan)
+
+
+def _end_with_parent(server: uvicorn.Server) -> None:
+    while os.read(0, 1024):
+        continue
+    server.should_exit = True
+    threading.Event().wait(2)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Walks what is shipped, in threads of this process: at once when woken, and whatever an earlier process left behind."""
+
+import threading
+import traceback
+
+from lockgate.engine.installation import Installation
+from lockgate.engine.reconcile import advance, unfinished
+from lockgate.kernel.errors import LockgateError
+from lockgate.records.line import Line
+
+__all__ = ["Runner"]
+
+_LOOK_AGAIN = 2.0
+
+
+class Runner:
+    """Walks lines.
+
+    Args:
+        where: the installation.
+    """
+
+    def __init__(self, where: Installation) -> None:
+        """Walk nothing yet."""
+        self._where = where
+        self._going: dict[str, threading.Thread] = {}
+        self._guard = threading.Lock()
+        self._stopping = threading.Event()
+
+    def wake(self, line: Line) -> None:
+        """Begin to walk, unless this process does already."""
+        with self._guard:
+            thread = self._going.get(line.id)
+            if thread is None or not thread.is_alive():
+                thread = threading.Thread(target=self._walk, args=(line,), name=f"line {line.id}", daemon=True)
+                self._going[line.id] = thread
+                thread.start()
+
+    def keep_going(self) -> None:
+        """Take up walks that nobody walks, until `stop`."""
+        while not self._stopping.wait(_LOOK_AGAIN):
+            for line in unfinished(self._where):
+                self.wake(line)
+
+    def stop(self) -> None:
+        """Take up nothing more."""
+        self._stopping.set()
+
+    def _walk(self, line: Line) -> None:
+        try:
+            while not advance(self._where, line) and not self._stopping.wait(_LOOK_AGAIN):
+                if line.id not in {one.id for one in unfinished(self._where)}:
+                    return
+        except LockgateError:
+            traceback.print_exc()  # a lost lease, a ledger that is gone: whoever takes the walk up goes on

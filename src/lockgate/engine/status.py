@@ -1,0 +1,195 @@
+"""What there is to see of an installation: endpoints, their plans and releases, and how they do."""
+
+from typing import Any
+
+import msgspec
+
+from lockgate.engine.delivery import ask_supervisor, current_plan, endpoint_names, find_endpoint
+from lockgate.engine.installation import Installation
+from lockgate.engine.reconcile import unfinished
+from lockgate.kernel.canonical import Digest, Instant, parse
+from lockgate.monitoring.daily import Cohorts, read_cohorts
+from lockgate.packages.folder import PackageReader
+from lockgate.packages.runtime import CONTRACT
+from lockgate.records.features import TrainingSet
+from lockgate.records.line import Line, LineEnd
+from lockgate.records.monitoring import DailyMetric
+from lockgate.records.package import Contract
+from lockgate.records.release import Release
+from lockgate.records.rollout import TrafficPlan
+from lockgate.records.training import TrainingRun
+from lockgate.records.verdict import GateVerdict
+
+__all__ = ["EndpointMetrics", "EndpointStatus", "Overview", "endpoint_status", "metrics_of", "overview"]
+
+
+class GateResult(msgspec.Struct, kw_only=True):
+    """A gate's verdict about a release."""
+
+    gate: str
+    verdict: str
+    expected: str
+    found: str
+    note: str
+
+
+class ReleaseSeen(msgspec.Struct, kw_only=True):
+    """A release of an endpoint."""
+
+    release: Digest
+    version: str
+    # `live`, `previous` or `retired`.
+    level: str
+    package: Digest
+    commit: str
+    dirty: bool
+    by: str
+    at: Instant
+    training_rows: int
+    learnt_until: Instant
+    snapshots: dict[str, Digest]
+    gates: list[GateResult]
+
+
+class EndpointStatus(msgspec.Struct, kw_only=True):
+    """An endpoint."""
+
+    name: str
+    replay: bool
+    plan: TrafficPlan | None
+    plans: list[TrafficPlan]
+    releases: list[ReleaseSeen]
+
+
+class WalkSeen(msgspec.Struct, kw_only=True):
+    """A walk of the line."""
+
+    id: str
+    folder: str
+    commit: str
+    by: str
+    at: Instant
+    # `going`, `released`, `stopped` or `failed`.
+    result: str
+    reason: str
+
+
+class Overview(msgspec.Struct, kw_only=True):
+    """An installation."""
+
+    endpoints: list[EndpointStatus]
+    walks: list[WalkSeen]
+    # What the supervisor says of its processes; None where it is not running.
+    running: dict[str, Any] | None
+
+
+class EndpointMetrics(msgspec.Struct, kw_only=True):
+    """How an endpoint's releases do, day by day."""
+
+    endpoint: str
+    watermark: Instant | None
+    predictions: int
+    outcomes_joined: int
+    outcomes_unmatched: int
+    days: list[DailyMetric]
+
+
+def overview(where: Installation, walks: int = 10) -> Overview:
+    """Give what there is to see."""
+    open_walks = {line.id for line in unfinished(where)}
+    recent = where.shelf.ledger.records.latest("line", limit=walks)
+    return Overview(
+        endpoints=[endpoint_status(where, name) for name in endpoint_names(where)],
+        walks=[_walk(where, parse(one.body, Line), one.id in open_walks) for one in recent],
+        running=ask_supervisor(where, {"do": "status"}),
+    )
+
+
+def _walk(where: Installation, line: Line, going: bool) -> WalkSeen:  # noqa: FBT001 - a fact, not a switch
+    ended = None if going else where.shelf.ledger.records.get("line-end", line.id)
+    end = parse(ended.body, LineEnd) if ended else None
+    return WalkSeen(
+        id=line.id,
+        folder=line.folder,
+        commit=line.commit,
+        by=line.by,
+        at=line.at,
+        result=end.result if end else "going",
+        reason=end.reason if end else "",
+    )
+
+
+def endpoint_status(where: Installation, name: str) -> EndpointStatus:
+    """Give an endpoint's plans and releases, newest first.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    endpoint = find_endpoint(where, name)
+    plan = current_plan(where, name)
+    moves = where.shelf.ledger.pointers.history(f"plan/{name}")
+    stored = where.shelf.ledger.records.latest("release", subject=name, limit=1000)
+    return EndpointStatus(
+        name=name,
+        replay=endpoint.replay,
+        plan=plan,
+        plans=[where.shelf.get(TrafficPlan, move.value) for move in reversed(moves)],
+        releases=[_release(where, one.id, plan) for one in stored],
+    )
+
+
+def _release(where: Installation, digest: Digest, plan: TrafficPlan | None) -> ReleaseSeen:
+    shelf = where.shelf
+    release = shelf.get(Release, digest)
+    rows = shelf.get(TrainingSet, shelf.get(TrainingRun, release.training_run).training_set)
+    verdicts = [shelf.get(GateVerdict, one) for one in release.verdicts]
+    levels = {plan.previous: "previous", plan.live: "live"} if plan else {}
+    return ReleaseSeen(
+        release=digest,
+        version=release.name,
+        level=levels.get(digest, "retired"),
+        package=release.package,
+        commit=release.commit,
+        dirty=release.dirty,
+        by=release.by,
+        at=release.at,
+        training_rows=rows.train_rows,
+        learnt_until=rows.test_from,
+        snapshots=rows.snapshots,
+        gates=[
+            GateResult(gate=one.gate, verdict=one.verdict.value, expected=one.expected, found=one.found, note=one.note)
+            for one in verdicts
+        ],
+    )
+
+
+def metrics_of(where: Installation, name: str) -> EndpointMetrics:
+    """Give an endpoint's daily metrics.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    status = endpoint_status(where, name)
+    cohorts = read_cohorts(name, where.state.log / name)
+    return EndpointMetrics(
+        endpoint=name,
+        watermark=cohorts.watermark,
+        predictions=cohorts.predictions,
+        outcomes_joined=cohorts.joined,
+        outcomes_unmatched=cohorts.unmatched,
+        days=_days(where, status, cohorts),
+    )
+
+
+def _days(where: Installation, status: EndpointStatus, cohorts: Cohorts) -> list[DailyMetric]:
+    if status.plan is None:
+        return []
+    package = where.shelf.get(Release, status.plan.live).package
+    contract = parse(PackageReader(where.shelf.unpack(package), package).read(CONTRACT), Contract)
+    return cohorts.daily(
+        contract.outcome,
+        task=contract.task,
+        threshold=contract.threshold,
+        timezone=contract.features.timezone,
+        versions={one.release: int(one.version.removeprefix("v")) for one in status.releases},
+    )

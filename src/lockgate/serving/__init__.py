@@ -1,0 +1,11 @@
+"""The endpoint: answers over HTTP from local files alone, so it goes on when everything else is down.
+
+- A worker obeys the traffic plan of each endpoint in the state folder, and only releases that are signed and whole. A
+  plan that can't be obeyed leaves the old one in force; plan numbers never go back.
+- What was not logged is not answered: predictions, outcomes and events reach the log before the reply.
+- One bad row refuses the whole request, and everything wrong with it is listed.
+- Processes: the supervisor (`supervisor`) holds the listening sockets and keeps the workers (`main`) alive; a worker
+  whose supervisor is gone goes too. There is one worker in this release: events posted to one would be unknown to others.
+
+It writes nothing but the log, decides nothing about traffic, and imports nothing of the control plane.
+"""
