@@ -12,9 +12,7 @@ project = lg.Project("flight-delay", owner="operations", timezone="America/New_Y
 schedule = project.source(
     tables.schedule, key="flight_id", event_time="scheduled_departure", available_delay=span(0)
 )  # planned long before; asked at departure
-arrivals = project.source(
-    tables.arrivals, key="flight_id", event_time="scheduled_departure", available_time="landed"
-)
+arrivals = project.source(tables.arrivals, key="flight_id", event_time="scheduled_departure", available_time="landed")
 weather = project.source(
     tables.weather, key="origin", event_time="hour", available_delay=span(minutes=50), stale_after=span(hours=3)
 )

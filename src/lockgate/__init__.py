@@ -1,4 +1,4 @@
-"""Lockgate: from a commit to verified live answers, and keeping them right. The words a project file is written with."""
+"""From a commit to verified live answers, and keeping them right: the words a project file is written with."""
 
 from lockgate.declare.fitting import Fitted, Parameters, TrainingSet, fitted, last
 from lockgate.declare.gates import metric, no_worse_than_live

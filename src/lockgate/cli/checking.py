@@ -30,4 +30,6 @@ def check_project(folder: Path) -> None:
     console.print(f"  checks, gates {len(blueprint.rules)}, {len(blueprint.gates)}")
     for source in blueprint.sources:
         if source.available_delay is not None:
-            console.print(f"  [dim]assumed: rows of {source.name} are known {source.available_delay} after they happen[/]")
+            console.print(
+                f"  [dim]assumed: rows of {source.name} are known {source.available_delay} after they happen[/]"
+            )

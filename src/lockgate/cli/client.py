@@ -119,7 +119,9 @@ def _over_network(http: httpx.Client, method: str, path: str, body: dict[str, An
         return http.request(method, path, json=body)
     except httpx.HTTPError as error:
         msg = f"The control plane at {http.base_url} does not answer"
-        raise Unavailable(msg, found=f"{type(error).__name__}: {error}", way_out="Is lockgate up still running?") from error
+        raise Unavailable(
+            msg, found=f"{type(error).__name__}: {error}", way_out="Is lockgate up still running?"
+        ) from error
 
 
 async def _in_process(

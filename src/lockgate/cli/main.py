@@ -39,10 +39,12 @@ def check(folder: Annotated[Path, typer.Argument(help="The project folder.")] = 
 
 
 @app.command()
-def ship(  # noqa: PLR0913 - options
+def ship(
     folder: Annotated[Path, typer.Argument(help="The project folder.")] = Path(),
     state: State = _STATE,
-    as_of: Annotated[datetime | None, typer.Option(help="Use only what was known then (UTC unless it has a zone).")] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option(help="Use only what was known then (UTC unless it has a zone).")
+    ] = None,
     dirty: Annotated[bool, typer.Option("--dirty", help="Ship uncommitted changes; the release is marked.")] = False,  # noqa: FBT002 - a flag
     rollout: Annotated[bool, typer.Option(help="Put the release live.")] = True,  # noqa: FBT002 - a flag
     as_json: Json = False,  # noqa: FBT002 - a flag

@@ -74,15 +74,19 @@ def _draw(progress: Progress, tasks: dict[str, TaskID], told: list[dict[str, Any
             tasks[station] = progress.add_task(station, total=1.0, note="")
         note = one.get("text") or ("found, nothing to do" if one["state"] == "found" else None)
         done = one["state"] in {"done", "found"}
-        changes: dict[str, Any] = {"completed": 1.0 if done else one.get("share", 0.0)}
-        progress.update(tasks[station], **changes, **({"note": note} if note else {}))
+        progress.update(tasks[station], completed=1.0 if done else one.get("share", 0.0))
+        if note:
+            progress.update(tasks[station], note=note)
 
 
 def _finish(client: Client, walk: str, end: dict[str, Any], *, as_json: bool, console: Console) -> None:
     line = client.get(f"/api/v1/lines/{walk}")["line"]
     overview = client.get("/api/v1/overview")
     found = next(
-        (one, release) for one in overview["endpoints"] for release in one["releases"] if release["release"] == end["release"]
+        (one, release)
+        for one in overview["endpoints"]
+        for release in one["releases"]
+        if release["release"] == end["release"]
     )
     endpoint, release = found
     if as_json:

@@ -46,9 +46,9 @@ def _endpoint_row(one: dict[str, Any]) -> tuple[str, ...]:
     plan = one["plan"]
     name = f"{one['name']} [dim](replay)[/]" if one["replay"] else one["name"]
     if plan is None:
-        return name, "–", "–", "–", "no release yet", "", ""
+        return name, "-", "-", "-", "no release yet", "", ""
     live = f"[green]{versions.get(plan['live'], short(plan['live']))}[/] ({plan['level']})"
-    previous = versions.get(plan["previous"], "–")
+    previous = versions.get(plan["previous"], "-")
     return name, live, previous, str(plan["number"]), plan["reason"], plan["by"], plan["at"][:19]
 
 
@@ -65,7 +65,8 @@ def endpoint(found: dict[str, Any]) -> None:
         mark = " [yellow]uncommitted changes[/]" if release["dirty"] else ""
         console.print(
             f"[bold]{release['version']}[/] {release['level']} · package {short(release['package'])}"
-            f" · commit {release['commit'][:12]}{mark} · {release['training_rows']:,} rows until {release['learnt_until'][:10]}"
+            f" · commit {release['commit'][:12]}{mark}"
+            f" · {release['training_rows']:,} rows until {release['learnt_until'][:10]}"
         )
         gates(release, console)
         console.print()
@@ -73,7 +74,7 @@ def endpoint(found: dict[str, Any]) -> None:
     for name in ("plan", "live", "previous", "reason", "by", "at"):
         table.add_column(name)
     for plan in found["plans"]:
-        live, previous = versions.get(plan["live"], "?"), versions.get(plan["previous"], "–")
+        live, previous = versions.get(plan["live"], "?"), versions.get(plan["previous"], "-")
         table.add_row(str(plan["number"]), live, previous, plan["reason"], plan["by"], plan["at"][:19])
     console.print(table)
 
@@ -111,14 +112,17 @@ def metrics(found: dict[str, Any], metric: str | None = None, console: Console |
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return "-" if value is None else f"{value:.3f}"
 
 
 def rolled_back(done: dict[str, Any]) -> None:
     """Show a rollback."""
     console = Console()
     plan = done["plan"]
-    console.print(f"[bold green]{plan['endpoint']}[/] plan {plan['number']}: {short(plan['live'])} is live again ({plan['reason']})")
+    console.print(
+        f"[bold green]{plan['endpoint']}[/] plan {plan['number']}:"
+        f" {short(plan['live'])} is live again ({plan['reason']})"
+    )
     for ack in done["acks"]:
         console.print(f"  worker {ack['worker']} obeys since {ack['milliseconds']:.1f} ms after it was told")
     for error in done["errors"]:
@@ -128,7 +132,10 @@ def rolled_back(done: dict[str, Any]) -> None:
 def explanation(found: dict[str, Any], console: Console | None = None) -> None:
     """Show all that led to a prediction."""
     out = console or Console()
-    out.print(f"[bold]{found['endpoint']} {found['version']}[/] answered [bold]{found['value']}[/] (score {found['score']:.4f}, threshold {found['threshold']:g})")
+    out.print(
+        f"[bold]{found['endpoint']} {found['version']}[/] answered [bold]{found['value']}[/]"
+        f" (score {found['score']:.4f}, threshold {found['threshold']:g})"
+    )
     out.print(f"  asked at      {found['asked_at']} by {found['by']}, received {found['received_at']}")
     told = found["outcome"]
     outcome = "not known yet" if told is None else f"{told['value']}, known {told['observed_at']}"
@@ -145,9 +152,15 @@ def explanation(found: dict[str, Any], console: Console | None = None) -> None:
     out.print(f"  package       {found['package']}")
     out.print(f"  release       {found['release']}, by {found['released_by']}, {found['released_at'][:19]}")
     out.print(f"  commit        {found['commit']}{mark}")
-    out.print(f"  training      {found['fitted']}, {found['training_rows']:,} rows, run {short(found['training_run'])}, {found['parameters']}")
+    out.print(
+        f"  training      {found['fitted']}, {found['training_rows']:,} rows,"
+        f" run {short(found['training_run'])}, {found['parameters']}"
+    )
     for one in found["snapshots"]:
-        out.print(f"  snapshot      {one['source']}: {short(one['snapshot'])}, {one['rows']:,} rows, known until {one['known_until'] or '–'}")
+        out.print(
+            f"  snapshot      {one['source']}: {short(one['snapshot'])}, {one['rows']:,} rows,"
+            f" known until {one['known_until'] or '-'}"
+        )
     out.print(f"  environment   Python {found['python']}, {short(found['environment'])}")
     for one in found["gates"]:
         out.print(f"  gate          {one['gate']}: [{_COLOURS[one['verdict']]}]{one['verdict']}[/], {one['found']}")

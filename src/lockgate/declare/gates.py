@@ -29,7 +29,7 @@ def metric(
     """Bound a metric on the test rows.
 
     Args:
-        name: `roc_auc`, `accuracy`, `log_loss`, `brier` for an outcome that is true or false; `mae`, `rmse` for a number.
+        name: `roc_auc`, `accuracy`, `log_loss`, `brier` where the outcome is true or false; `mae`, `rmse` for a number.
         at_least: the floor, for metrics where more is better.
         at_most: the ceiling, for metrics where less is better.
         by: a request field: the bound must hold for each of its values.
@@ -41,5 +41,5 @@ def metric(
 
 @declaration
 def no_worse_than_live(name: str, *, by: float = 0.0) -> GateWanted:
-    """Compare with the live release on the same test rows: worse by more than `by` is refused. Passes for a first one."""
+    """Compare with the live release on the same test rows: worse by more than `by` is refused; a first one passes."""
     return GateWanted("no_worse_than_live", metric=name, margin=by)

@@ -74,7 +74,7 @@ class Project:
         self.gates: list[GateWanted] = []
 
     @declaration
-    def source(  # noqa: PLR0913 - a source is these facts
+    def source(
         self,
         function: Callable[[], Any],
         *,
@@ -155,7 +155,7 @@ class Project:
     @overload
     def feature(self, function: F, /) -> F: ...
     @overload
-    def feature(self, *, version: int = 1) -> Callable[[F], F]: ...
+    def feature(self, /, *, version: int = 1) -> Callable[[F], F]: ...
     def feature(self, function: F | None = None, /, *, version: int = 1) -> F | Callable[[F], F]:
         """Declare a row feature: a typed function of request fields, other features and source columns.
 
@@ -170,7 +170,7 @@ class Project:
         return decorate if function is None else decorate(function)
 
     @declaration
-    def model(  # noqa: PLR0913 - a model is these facts
+    def model(
         self,
         outcome: Callable[..., Any],
         *,

@@ -29,9 +29,7 @@ class FieldsWanted(msgspec.Struct, frozen=True):
 
 
 @declaration
-def field(
-    *, between: tuple[float, float] | None = None, unseen: Literal["refuse", "other"] = "other"
-) -> Any:  # noqa: ANN401 - stands where a value of the field's own type would
+def field(*, between: tuple[float, float] | None = None, unseen: Literal["refuse", "other"] = "other") -> Any:  # noqa: ANN401 - stands where a value of the field's own type would
     """Say more of a request field than its type.
 
     Args:

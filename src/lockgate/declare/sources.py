@@ -23,7 +23,7 @@ class Columns:
 class Source:
     """A declared source; made by `Project.source` and `Project.table`."""
 
-    def __init__(  # noqa: PLR0913 - a source is these facts
+    def __init__(
         self,
         function: Callable[[], Any],
         *,

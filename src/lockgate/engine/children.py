@@ -120,7 +120,9 @@ def _result(job: Job, scratch: Path, code: int, result: type[T]) -> T:
         last = (scratch / OUTPUT).read_text(errors="replace").strip().splitlines()[-1:] or ["nothing was printed"]
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         msg = f"The child process for '{job.kind}' died"
-        raise Failed(msg, expected="a result", found=f"{how}; {last[0]}", way_out=f"Its output: {scratch / OUTPUT}") from error
+        raise Failed(
+            msg, expected="a result", found=f"{how}; {last[0]}", way_out=f"Its output: {scratch / OUTPUT}"
+        ) from error
     if given.error is not None:
         raise given.error.to_error(scratch / OUTPUT)
     return msgspec.convert(given.value, type=result)

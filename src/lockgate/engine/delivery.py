@@ -19,7 +19,15 @@ from lockgate.kernel.names import nearest
 from lockgate.ledger.protocols import Entry, Lease
 from lockgate.records.rollout import Endpoint, TrafficPlan
 
-__all__ = ["Delivered", "ask_supervisor", "create_endpoint", "current_plan", "deliver", "endpoint_names", "find_endpoint"]
+__all__ = [
+    "Delivered",
+    "ask_supervisor",
+    "create_endpoint",
+    "current_plan",
+    "deliver",
+    "endpoint_names",
+    "find_endpoint",
+]
 
 _PATIENCE = 10.0
 
@@ -73,7 +81,9 @@ def create_endpoint(where: Installation, name: str, *, replay: bool, by: str) ->
         found = parse(stored.body, Endpoint)
         if found.replay != replay:
             msg = f"The endpoint {name} is there already, and whether it replays can't be changed"
-            raise Conflict(msg, expected=f"replay={replay}", found=f"replay={found.replay}", way_out="Choose another name.")
+            raise Conflict(
+                msg, expected=f"replay={replay}", found=f"replay={found.replay}", way_out="Choose another name."
+            )
         return found
     now = where.clock()
     endpoint = Endpoint(name=name, replay=replay, by=by, at=now)
@@ -131,4 +141,3 @@ def ask_supervisor(where: Installation, question: dict[str, Any]) -> dict[str, A
                 answer = json.loads(answers.readline())
         return answer if isinstance(answer, dict) else None
     return None
-

@@ -88,4 +88,3 @@ def add_token(state: StateFolder, name: str, scopes: frozenset[Scope], expires_a
     token, grant = mint(name, scopes, expires_at)
     replace_file(state.grants, canonical((*grants, grant)), mode=0o600)
     return token
-

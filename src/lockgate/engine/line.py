@@ -18,7 +18,7 @@ from lockgate.engine.jobs import Fit, Loaded, Measured, SourceRows, Taken
 from lockgate.engine.machine import environment, machine
 from lockgate.engine.walk import Told, Walk
 from lockgate.gates.judge import Case, judge
-from lockgate.kernel.canonical import Digest, canonical, digest_of, parse
+from lockgate.kernel.canonical import Digest, canonical, digest_of
 from lockgate.kernel.errors import GateClosed
 from lockgate.kernel.verdicts import Verdict, worst
 from lockgate.packages.folder import pack
@@ -27,7 +27,7 @@ from lockgate.project.bind import bind
 from lockgate.project.blueprint import Blueprint
 from lockgate.records.check import CheckReport
 from lockgate.records.features import FeatureSet, FieldKind, TrainingSet
-from lockgate.records.package import Contract, Evidence, Package
+from lockgate.records.package import Contract, Evidence
 from lockgate.records.release import Release
 from lockgate.records.snapshot import Snapshot
 from lockgate.records.training import TrainingRun
@@ -105,7 +105,9 @@ class _Made:
                 taken = run_child(self._job("snapshot", arguments), scratch, Taken)
                 for file in taken.snapshot.files:
                     self.shelf.blobs.put_file(scratch / "rows.parquet")
-                    self.walk.tell(Told(station=f"snapshots {spec.name}", state="going", share=1, text=f"{file.rows:,} rows"))
+                    self.walk.tell(
+                        Told(station=f"snapshots {spec.name}", state="going", share=1, text=f"{file.rows:,} rows")
+                    )
                 kinds = self.shelf.blobs.put(msgspec.json.encode(taken.kinds, order="sorted"))
                 return {"snapshot": self.walk.keep(taken.snapshot), "kinds": kinds}
 
@@ -204,7 +206,9 @@ class _Made:
     def package(self) -> None:
         """Pack model, contract, tables and reference answers; nothing is run."""
         contract = self._contract()
-        files = {name.removeprefix("file "): digest for name, digest in self.set_made.items() if name.startswith("file ")}
+        files = {
+            name.removeprefix("file "): digest for name, digest in self.set_made.items() if name.startswith("file ")
+        }
         files |= {MODEL: self.run_made[MODEL], REFERENCE: self.run_made[REFERENCE]}
         consumed = {"contract": digest_of(contract), "format": self.run_made["format"], **files}
         consumed["run"] = self.run_made["run"]
@@ -303,9 +307,11 @@ class _Made:
             found = deliver(
                 where,
                 endpoint,
-                lambda plan: plan
-                if plan is not None and plan.live == release  # moved by this step before a crash
-                else go_live(plan, endpoint=endpoint, release=release, reason=reason, by=line.by, at=where.clock()),
+                lambda plan: (
+                    plan
+                    if plan is not None and plan.live == release  # moved by this step before a crash
+                    else go_live(plan, endpoint=endpoint, release=release, reason=reason, by=line.by, at=where.clock())
+                ),
                 by=line.by,
                 fence=self.walk.fence,
             )
@@ -333,7 +339,7 @@ class _Made:
         return self._fetched(files[0].digest, self.walk.scratch / "features" / f"{part}.parquet")
 
     def _fetched(self, digest: Digest, path: Path) -> Path:
-        """Fetch a blob to where a child can read it; always, since a scratch file is not to be trusted after a crash."""
+        """Fetch a blob to where a child can read it; always: after a crash a scratch file is not to be trusted."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.shelf.blobs.fetch(digest, path)
         return path
@@ -387,7 +393,9 @@ def _stop_on_checks(reports: tuple[CheckReport, ...]) -> None:
         for report, one in broken
     )
     msg = f"{len(broken)} rule{'s do' if len(broken) != 1 else ' does'} not hold; nothing was trained"
-    raise GateClosed(msg, expected="every rule to hold", found=found, way_out="Mend the data, or what is expected of it.")
+    raise GateClosed(
+        msg, expected="every rule to hold", found=found, way_out="Mend the data, or what is expected of it."
+    )
 
 
 def _stop_on_gates(verdicts: tuple[GateVerdict, ...]) -> None:
@@ -396,4 +404,9 @@ def _stop_on_gates(verdicts: tuple[GateVerdict, ...]) -> None:
         return
     found = "; ".join(f"{one.gate}: {one.verdict.value}: expected {one.expected}, found {one.found}" for one in shut)
     msg = f"{len(shut)} gate{'s stay' if len(shut) != 1 else ' stays'} shut; nothing was released"
-    raise GateClosed(msg, expected=f"every gate to say {Verdict.PASS.value}", found=found, way_out="lockgate status shows what each saw.")
+    raise GateClosed(
+        msg,
+        expected=f"every gate to say {Verdict.PASS.value}",
+        found=found,
+        way_out="lockgate status shows what each saw.",
+    )

@@ -36,7 +36,7 @@ class Watched(msgspec.Struct, kw_only=True):
     end: LineEnd | None
 
 
-def open_line(  # noqa: PLR0913 - a walk is these facts
+def open_line(
     where: Installation, folder: Path, *, as_of: datetime | None, dirty: bool, rollout: bool, by: str
 ) -> Line:
     """Open a walk for a project folder as it stands, or give the one that is already under way.

@@ -1,4 +1,4 @@
-"""Walks what is shipped, in threads of this process: at once when woken, and whatever an earlier process left behind."""
+"""Walks what is shipped, in threads of this process: when woken, and whatever an earlier process left behind."""
 
 import threading
 import traceback

@@ -100,9 +100,7 @@ class Walk:
 
     def _keep(self, step: Step) -> None:
         now = self.where.clock()
-        entry = Entry(
-            kind="step", id=step.key, subject=self.line.id, body=canonical(step), by=self.line.by, at=now
-        )
+        entry = Entry(kind="step", id=step.key, subject=self.line.id, body=canonical(step), by=self.line.by, at=now)
         self.where.shelf.ledger.records.append(entry, fence=self._lease, now=now)
 
     def keep(self, record: Any) -> Digest:  # noqa: ANN401 - any record

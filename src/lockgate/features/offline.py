@@ -78,9 +78,7 @@ def _join_clocked(
         event.alias("@event"),
         available(spec).cast(_TYPES[FieldKind.TIME]).alias("@available"),
     ).drop_nulls([lookup.by, "@event", "@available"])
-    served = clocked.sort("@available", "@event").filter(
-        pl.col("@event") >= pl.col("@event").cum_max().over(lookup.by)
-    )
+    served = clocked.sort("@available", "@event").filter(pl.col("@event") >= pl.col("@event").cum_max().over(lookup.by))
     joined = frame.join_asof(
         served, left_on=request.asked_at, right_on="@available", by=lookup.by, check_sortedness=False
     )

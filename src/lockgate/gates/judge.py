@@ -48,11 +48,17 @@ def judge(gate: GateSpec, case: Case) -> GateVerdict:
 
 def _data_checks(gate: GateSpec, case: Case) -> GateVerdict:
     rules = [result for report in case.checks for result in report.results]
-    broken = [f"{report.source}: {one.rule}" for report in case.checks for one in report.results if not one.verdict.opens]
+    broken = [
+        f"{report.source}: {one.rule}" for report in case.checks for one in report.results if not one.verdict.opens
+    ]
     verdict = worst(report.verdict for report in case.checks)
     found = f"{len(rules)} rules ran on {sum(report.rows for report in case.checks):,} rows"
     return _verdict(
-        gate, case, verdict, "every rule of every snapshot used to hold", "; ".join(broken) or found,
+        gate,
+        case,
+        verdict,
+        "every rule of every snapshot used to hold",
+        "; ".join(broken) or found,
         evidence=tuple(digest_of(report) for report in case.checks),
     )
 
@@ -85,7 +91,9 @@ def _metric(gate: GateSpec, case: Case) -> GateVerdict:
 
 def _metric_by(gate: GateSpec, case: Case, evidence: Evidence, expected: str) -> GateVerdict:
     slices = evidence.values["slices"].get(gate.parameters["by"], {})
-    judged = {value: _judge_rows(gate, one) for value, one in slices.items() if one["rows"] >= gate.parameters["min_rows"]}
+    judged = {
+        value: _judge_rows(gate, one) for value, one in slices.items() if one["rows"] >= gate.parameters["min_rows"]
+    }
     small = sorted(set(slices) - set(judged))
     verdict = worst(one for one, _ in judged.values())
     shown = [f"{value}: {found}" for value, (one, found) in judged.items() if one is verdict]
@@ -126,14 +134,16 @@ def _no_worse_than_live(gate: GateSpec, case: Case) -> GateVerdict:
     here, there = ours.values["metrics"].get(name), theirs.values["metrics"].get(name)
     seen = (digest_of(ours), digest_of(theirs))
     if here is None or there is None:
-        return _verdict(gate, case, Verdict.INCONCLUSIVE, expected, f"{name} is not defined on these rows", evidence=seen)
+        return _verdict(
+            gate, case, Verdict.INCONCLUSIVE, expected, f"{name} is not defined on these rows", evidence=seen
+        )
     loss = there - here if name in _MORE_IS_BETTER else here - there
     verdict = Verdict.PASS if loss <= margin else Verdict.FAIL
     found = f"{here:.4f} against {there:.4f} on {ours.values['rows']:,} rows"
     return _verdict(gate, case, verdict, expected, found, evidence=seen)
 
 
-def _verdict(  # noqa: PLR0913 - a verdict is these facts
+def _verdict(
     gate: GateSpec,
     case: Case,
     verdict: Verdict,
@@ -144,7 +154,13 @@ def _verdict(  # noqa: PLR0913 - a verdict is these facts
     evidence: tuple[Digest, ...] = (),
 ) -> GateVerdict:
     return GateVerdict(
-        gate=gate.name, package=case.package, verdict=verdict, expected=expected, found=found, note=note, evidence=evidence
+        gate=gate.name,
+        package=case.package,
+        verdict=verdict,
+        expected=expected,
+        found=found,
+        note=note,
+        evidence=evidence,
     )
 
 

@@ -1,1 +1,1 @@
-"""What every room stands on: digests, canonical JSON, ids, names, access and the error tree. Imports nothing of ours."""
+"""What every room stands on: canonical JSON, digests, ids, names, access, errors. Imports nothing of ours."""

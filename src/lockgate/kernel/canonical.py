@@ -9,7 +9,7 @@ A digest is `sha256:` and 64 hexadecimal digits. Twelve are enough for people (`
 import hashlib
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import msgspec
 import rfc8785
@@ -29,6 +29,7 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
     """A frozen value that is kept: its document names its type and version (`"type": "snapshot/1"`)."""
 

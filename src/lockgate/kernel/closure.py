@@ -25,9 +25,40 @@ ERRORS_THAT_MEAN_NULL = (TypeError, ValueError, ArithmeticError, AttributeError,
 """What a feature may raise on a row: its value is then null."""
 
 _BUILTINS = frozenset(
-    "abs all any bool dict divmod enumerate float frozenset int isinstance len list max min pow range reversed round"
-    " set sorted str sum tuple zip ArithmeticError AttributeError KeyError LookupError TypeError ValueError"
-    " ZeroDivisionError".split()
+    [
+        "abs",
+        "all",
+        "any",
+        "bool",
+        "dict",
+        "divmod",
+        "enumerate",
+        "float",
+        "frozenset",
+        "int",
+        "isinstance",
+        "len",
+        "list",
+        "max",
+        "min",
+        "pow",
+        "range",
+        "reversed",
+        "round",
+        "set",
+        "sorted",
+        "str",
+        "sum",
+        "tuple",
+        "zip",
+        "ArithmeticError",
+        "AttributeError",
+        "KeyError",
+        "LookupError",
+        "TypeError",
+        "ValueError",
+        "ZeroDivisionError",
+    ]
 )
 _CLOCKS = frozenset(["format", "format_map", "fromtimestamp", "now", "today", "utcfromtimestamp", "utcnow"])
 _REFUSED_NODES = (
@@ -56,7 +87,9 @@ def close(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
         Invalid: with a fault for everything that keeps it from being closed.
     """
     if not isinstance(function, FunctionType):
-        _refuse(repr(function), [Fault(at=repr(function), expected="a function defined with def", found="something else")])
+        _refuse(
+            repr(function), [Fault(at=repr(function), expected="a function defined with def", found="something else")]
+        )
     tree = _normalise(_definition(function))
     faults = [*_forbidden(tree), *([_captures(function)] if function.__code__.co_freevars else [])]
     literals: dict[str, str] = {}
@@ -107,7 +140,10 @@ def _definition(function: FunctionType) -> ast.FunctionDef:
         module = ast.Module(body=[], type_ignores=[])
     tree = module.body[0] if module.body else None
     if not isinstance(tree, ast.FunctionDef):
-        _refuse(function.__name__, [Fault(at=_place(function), expected="a function defined with def in a file", found="none")])
+        _refuse(
+            function.__name__,
+            [Fault(at=_place(function), expected="a function defined with def in a file", found="none")],
+        )
     return tree
 
 
@@ -130,7 +166,9 @@ def _forbidden(tree: ast.FunctionDef) -> list[Fault]:
     for node in ast.walk(tree):
         what = _why_forbidden(node, tree)
         if what:
-            faults.append(Fault(at=f"{tree.name}, its line {getattr(node, 'lineno', 1)}", expected=what[0], found=what[1]))
+            faults.append(
+                Fault(at=f"{tree.name}, its line {getattr(node, 'lineno', 1)}", expected=what[0], found=what[1])
+            )
     return faults
 
 
@@ -161,7 +199,9 @@ def _as_literal(value: object) -> str | None:
         return repr(value) if math.isfinite(value) else None
     if isinstance(value, dict):
         pairs = [(_as_literal(key), _as_literal(item)) for key, item in value.items()]
-        return None if any(None in pair for pair in pairs) else f"{{{', '.join(f'{key}: {item}' for key, item in pairs)}}}"
+        return (
+            None if any(None in pair for pair in pairs) else f"{{{', '.join(f'{key}: {item}' for key, item in pairs)}}}"
+        )
     if isinstance(value, list | tuple | set | frozenset):
         return _as_literals(value)
     return None
@@ -200,4 +240,3 @@ def _place(function: FunctionType) -> str:
 def _refuse(name: str, faults: list[Fault]) -> NoReturn:
     msg = f"{name} can't be kept with the model"
     raise Invalid(msg, faults=tuple(faults))
-

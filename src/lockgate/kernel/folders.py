@@ -1,15 +1,15 @@
 """Where things lie in the state folder. The layout is the same for the control plane and for endpoint workers.
 
-    ledger.db            records, pointers, leases          (control plane only)
-    blobs/               content-addressed bytes            (control plane only)
-    keys/release.pem     the signing key, mode 0600         (control plane only)
-    trust/*.pub          public keys that releases may be signed with
-    access/grants.json   who may do what; access/token is the local user's, mode 0600
-    packages/<digest>/   unpacked packages
-    endpoints/<name>/    plan.json, endpoint.json, releases/<digest>.json
-    log/<name>/          segments of predictions, outcomes and events
-    run/up.json          what is running, and where to reach it
-    work/<line>/         scratch of a walk, progress.jsonl
+ledger.db            records, pointers, leases          (control plane only)
+blobs/               content-addressed bytes            (control plane only)
+keys/release.pem     the signing key, mode 0600         (control plane only)
+trust/*.pub          public keys that releases may be signed with
+access/grants.json   who may do what; access/token is the local user's, mode 0600
+packages/<digest>/   unpacked packages
+endpoints/<name>/    plan.json, endpoint.json, releases/<digest>.json
+log/<name>/          segments of predictions, outcomes and events
+run/up.json          what is running, and where to reach it
+work/<line>/         scratch of a walk, progress.jsonl
 """
 
 import os

@@ -9,7 +9,7 @@ __all__ = ["Verdict", "worst"]
 class Verdict(enum.Enum):
     """What an examination came to. Only `PASS` and `WARN` open a gate."""
 
-    PASS = "pass"  # evidence was seen, and it holds
+    PASS = "pass"  # noqa: S105 - no password; evidence was seen, and it holds
     WARN = "warn"  # it holds, but somebody should look
     INCONCLUSIVE = "inconclusive"  # not enough evidence; the gate stays shut
     FAIL = "fail"  # evidence was seen, and it does not hold

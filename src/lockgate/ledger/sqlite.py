@@ -25,6 +25,9 @@ _NO_ACCESS = "Let this user write in that folder, or name another state folder."
 
 # SQLite's name for the error, or how it begins: what we raise, what was expected, the way out.
 _MEANINGS: dict[str, tuple[type[Broken], str, str]] = {
+    "SQLITE_BUSY": (Unavailable, "a turn within {patience:g} s", "Another process is writing to it; try again."),
+    "SQLITE_LOCKED": (Unavailable, "a turn within {patience:g} s", "Another thread is writing to it; try again."),
+    "TimeoutError": (Unavailable, "a free connection", "Too many threads are using it; try again."),
     "SQLITE_NOTADB": (Corrupt, "an SQLite database", _NOT_A_DATABASE),
     "SQLITE_CORRUPT": (Corrupt, "a sound SQLite database", _NOT_A_DATABASE),
     "SQLITE_CANTOPEN": (Unavailable, "a file that can be opened, in a folder that can be written to", _NO_ACCESS),
@@ -32,6 +35,12 @@ _MEANINGS: dict[str, tuple[type[Broken], str, str]] = {
     "SQLITE_PERM": (Unavailable, "a file and a folder that can be written to", _NO_ACCESS),
     "SQLITE_FULL": (Unavailable, "room on the disk", "Free some space, then try again; nothing was written."),
     "SQLITE_IOERR": (Unavailable, "a disk that reads and writes", "Look at the disk and its space, then try again."),
+    # What is left can only come from a file that somebody else has changed.
+    "": (
+        Corrupt,
+        "a ledger as Lockgate left it",
+        "Restore it from a backup. If nobody touched it, please report this.",
+    ),
 }
 
 
@@ -65,14 +74,15 @@ class SqliteBackend:
         """Say in our words what SQLite refused."""
         cause = getattr(error, "orig", None)
         name = getattr(cause, "sqlite_errorname", type(error).__name__)
-        found = f"{cause or error} ({name})"
-        what = f"Cannot use the ledger {self._url.database}"
-        for beginning, (kind, expected, way_out) in _MEANINGS.items():
-            if name.startswith(beginning):
-                return kind(what, expected=expected, found=found, way_out=way_out)
-        # What is left is BUSY and its like: somebody else's transaction is in the way.
-        expected = f"a turn within {self._patience.total_seconds():g} s"
-        return Unavailable(what, expected=expected, found=found, way_out="Another process is writing to it; try again.")
+        kind, expected, way_out = next(
+            meaning for beginning, meaning in _MEANINGS.items() if name.startswith(beginning)
+        )
+        return kind(
+            f"Cannot use the ledger {self._url.database}",
+            expected=expected.format(patience=self._patience.total_seconds()),
+            found=f"{cause or error} ({name})",
+            way_out=way_out,
+        )
 
     def _make_folder(self) -> None:
         # A URI (`file:…`) is for those who know what they open: nothing is made for it.

@@ -36,7 +36,9 @@ class Cohorts:
         self.endpoint = endpoint
         self.frame = frame
         self.unmatched = unmatched
-        self.watermark: datetime | None = frame.select(pl.max_horizontal(pl.max("asked_at"), pl.max("observed_at"))).item()
+        self.watermark: datetime | None = frame.select(
+            pl.max_horizontal(pl.max("asked_at"), pl.max("observed_at"))
+        ).item()
 
     @property
     def predictions(self) -> int:
@@ -78,7 +80,9 @@ class Cohorts:
     def _metrics(self, version: int, day: date, cohort: pl.DataFrame, task: str, threshold: float) -> list[DailyMetric]:
         told = cohort.filter(pl.col("outcome").is_not_null())
         final = told.filter("matured")
-        arrays = {name: (part["outcome"].to_numpy(), part["score"].to_numpy()) for name, part in (("t", told), ("f", final))}
+        arrays = {
+            name: (part["outcome"].to_numpy(), part["score"].to_numpy()) for name, part in (("t", told), ("f", final))
+        }
         return [
             DailyMetric(
                 endpoint=self.endpoint,
@@ -86,7 +90,7 @@ class Cohorts:
                 day=day.isoformat(),
                 metric=name,
                 predictions=cohort.height,
-                matured=float(cohort["matured"].mean() or 0.0),  # type: ignore[arg-type] - the mean of a true-or-false column
+                matured=int(cohort["matured"].sum()) / max(1, cohort.height),
                 n=final.height,
                 value=metric(*arrays["f"], threshold),
                 naive_n=told.height,

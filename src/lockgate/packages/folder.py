@@ -34,9 +34,7 @@ def pack(folder: Path, files: dict[str, bytes], **manifest: Any) -> tuple[Digest
     for path, data in files.items():
         _check_path(path)
         replace_file(folder / path, data)
-    listed = tuple(
-        PackageFile(path=path, digest=sha256(data), bytes=len(data)) for path, data in sorted(files.items())
-    )
+    listed = tuple(PackageFile(path=path, digest=sha256(data), bytes=len(data)) for path, data in sorted(files.items()))
     package = Package(files=listed, **manifest)
     replace_file(folder / MANIFEST, canonical(package))
     return digest_of(package), package

@@ -17,7 +17,7 @@ class Scorer(Protocol):
     """A model that can be asked."""
 
     def score(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Score rows (rows, columns): a probability of true for `binary`, the number itself for `regression`."""
+        """Score rows (rows, columns): a probability for `binary`, the number for `regression`."""
 
 
 class Format(Protocol):

@@ -116,7 +116,11 @@ def load_package(folder: Path, digest: Digest) -> LoadedPackage:
             loaded.seeds[_source(file.path)] = msgspec.msgpack.decode(reader.read(file.path), type=list[SeedRow])
     reference = parse(reader.read(REFERENCE), Reference)
     worst = loaded.worst_difference(reference)
-    loaded.reference_result = {"worst_difference": worst, "tolerance": reference.tolerance, "questions": len(reference.x)}
+    loaded.reference_result = {
+        "worst_difference": worst,
+        "tolerance": reference.tolerance,
+        "questions": len(reference.x),
+    }
     if worst > reference.tolerance:
         msg = "This package does not give its reference answers on this machine; it does not serve"
         raise Failed(msg, expected=f"differences up to {reference.tolerance:g}", found=f"{worst:g}")
@@ -125,7 +129,9 @@ def load_package(folder: Path, digest: Digest) -> LoadedPackage:
 
 def encode_table(source: str, rows: Sequence[tuple[str | int, tuple[Any, ...]]]) -> tuple[str, bytes]:
     """Give the path and bytes of a table in a package."""
-    return f"{_TABLES}{_file_name(source)}", msgspec.msgpack.encode(sorted(rows, key=lambda row: (str(row[0]), repr(row[0]))))
+    return f"{_TABLES}{_file_name(source)}", msgspec.msgpack.encode(
+        sorted(rows, key=lambda row: (str(row[0]), repr(row[0])))
+    )
 
 
 def encode_seed(source: str, rows: Sequence[SeedRow]) -> tuple[str, bytes]:

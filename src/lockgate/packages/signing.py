@@ -92,15 +92,18 @@ class Trust:
             for signature in envelope.signatures:
                 key = self._keys.get(signature.keyid)
                 if key is not None:
-                    key.verify(base64.b64decode(signature.sig, validate=True), _encoding(envelope.payload_type, payload))
+                    key.verify(
+                        base64.b64decode(signature.sig, validate=True), _encoding(envelope.payload_type, payload)
+                    )
                     return payload
         except (InvalidSignature, binascii.Error) as error:
             msg = "The signature of this release does not hold"
             raise Untrusted(msg, expected="the bytes that were signed", found="other bytes") from error
+        known = ", ".join(key[:12] for key in self._keys)
         msg = "Nobody who is trusted here signed this release"
         raise Untrusted(
             msg,
-            expected=f"a signature by one of {', '.join(key[:12] for key in self._keys) or 'no key: the trust store is empty'}",
+            expected=f"a signature by one of: {known or 'no key; the trust store is empty'}",
             found=", ".join(signature.keyid[:12] for signature in envelope.signatures) or "no signature",
             way_out="If you trust the signer, put their public key into the folder trust/ of the state folder.",
         )
@@ -119,9 +122,7 @@ def sign(release: Release, key: Ed25519PrivateKey) -> bytes:
         keyid=_key_id(key.public_key()),
         sig=base64.b64encode(key.sign(_encoding(PAYLOAD_TYPE, payload))).decode(),
     )
-    envelope = Envelope(
-        payload=base64.b64encode(payload).decode(), payload_type=PAYLOAD_TYPE, signatures=(signature,)
-    )
+    envelope = Envelope(payload=base64.b64encode(payload).decode(), payload_type=PAYLOAD_TYPE, signatures=(signature,))
     return canonical(envelope)
 
 
@@ -178,4 +179,3 @@ def _encoding(payload_type: str, payload: bytes) -> bytes:
 
 def _key_id(key: Ed25519PublicKey) -> str:
     return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()
-

@@ -82,7 +82,11 @@ class _Binder:
         request = self._blueprint.request
         for field in request.fields:
             kind = self._kind(request.history, field.name, "request")
-            fits = kind is field.kind or {kind, field.kind} <= _TEXTS or (kind, field.kind) == (FieldKind.INT, FieldKind.FLOAT)
+            fits = (
+                kind is field.kind
+                or {kind, field.kind} <= _TEXTS
+                or (kind, field.kind) == (FieldKind.INT, FieldKind.FLOAT)
+            )
             if not fits and field.name in self._schemas.get(request.history, {}):
                 expected = f"{request.history}.{field.name} as {field.kind.value}, as the request declares"
                 self._note("request", expected, kind.value if kind else "another type")

@@ -93,7 +93,9 @@ class _Compiler:
             return Input(parameter=parameter.name, kind=InputKind.FEATURE, name=parameter.name)
         if parameter.name not in self._fields:
             known = [*self._fields, *self._features]
-            expected = f"parameter {parameter.name} to be a request field, an earlier feature, or to have a column as default"
+            expected = (
+                f"parameter {parameter.name} to be a request field, an earlier feature, or to have a column as default"
+            )
             note(wanted.where, expected=expected, found=parameter.name, hint=nearest(parameter.name, known))
             return None
         self._check_type(wanted, parameter.name, kind)
@@ -164,7 +166,9 @@ class _Compiler:
 
     def lookups(self, columns: list[ModelColumn], features: list[FeatureSpec]) -> tuple[Lookup, ...]:
         """Gather what is looked up, a source at a time, columns in order of first use."""
-        asked = [(one.source, one.name) for feature in features for one in feature.inputs if one.kind is InputKind.LOOKUP]
+        asked = [
+            (one.source, one.name) for feature in features for one in feature.inputs if one.kind is InputKind.LOOKUP
+        ]
         asked += [(column.source, column.origin) for column in columns if column.kind is InputKind.LOOKUP]
         by_source: dict[str, list[str]] = {}
         for source, name in dict.fromkeys(asked):

@@ -32,7 +32,12 @@ def compile_request(project: Project) -> RequestSpec | None:
     for role in ("key", "asked_at"):
         if getattr(wanted, role) not in names:
             found = repr(getattr(wanted, role))
-            note(wanted.where, expected=f"{role} to name a field", found=found, hint=nearest(getattr(wanted, role), names))
+            note(
+                wanted.where,
+                expected=f"{role} to name a field",
+                found=found,
+                hint=nearest(getattr(wanted, role), names),
+            )
     _check_roles(wanted, fields)
     if not isinstance(wanted.history, Source):
         note(wanted.where, expected="history to be a declared source", found=repr(wanted.history)[:80])

@@ -52,9 +52,7 @@ def _rule(source: str, wanted: RuleWanted) -> Rule:
     )
 
 
-def compile_gates(
-    project: Project, request: RequestSpec | None, outcome: OutcomeSpec | None
-) -> tuple[GateSpec, ...]:
+def compile_gates(project: Project, request: RequestSpec | None, outcome: OutcomeSpec | None) -> tuple[GateSpec, ...]:
     """Compile declared gates, after those that no release goes without: its data's checks and reference answers."""
     for gate in project.gates:
         if outcome is not None:

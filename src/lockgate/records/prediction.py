@@ -1,4 +1,4 @@
-"""A prediction as it stands in the log. Written before the reply; positions, not names, are stored (`docs/spec/log.md`).
+"""A prediction as it stands in the log, written before the reply; positions, not names, are stored (docs/spec/log.md).
 
 Times are integers: microseconds since 1970, UTC.
 """

@@ -90,16 +90,16 @@ class Shelf:
         last = self.ledger.pointers.read(name)
         number = int(last.value) + 1 if last else 1
         expected = last.value if last else None
-        self.ledger.pointers.move(name, expected=expected, value=str(number), reason="release", by=by, at=at, fence=fence)
+        self.ledger.pointers.move(
+            name, expected=expected, value=str(number), reason="release", by=by, at=at, fence=fence
+        )
         return number
 
     def keep_release(self, release: Release, *, fence: Lease | None = None) -> Digest:
         """Sign a release and keep it with its envelope."""
         envelope = sign(release, signing_key(self.state.signing_key))
         digest = digest_of(release)
-        entry = Entry(
-            kind="envelope", id=digest, subject=release.endpoint, body=envelope, by=release.by, at=release.at
-        )
+        entry = Entry(kind="envelope", id=digest, subject=release.endpoint, body=envelope, by=release.by, at=release.at)
         self.ledger.records.append(entry, fence=fence, now=release.at if fence else None)
         return self.keep(release, subject=release.endpoint, by=release.by, at=release.at, fence=fence)
 

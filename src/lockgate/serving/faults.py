@@ -70,8 +70,7 @@ def explain(
         listed = [Fault(at="body", expected="a body that can be read", found=str(cause))]
     raise Invalid(
         "This request does not hold to its contract, and nothing of it was taken",
-        expected="no fault",
-        found=f"{count} faults, of which the first {LISTED} are listed" if count > LISTED else f"{len(listed)}",
+        found=_counted(max(count, len(listed))),
         faults=tuple(listed),
     )
 
@@ -86,6 +85,12 @@ def shown(value: Any) -> str:  # noqa: ANN401 - whatever was sent
         return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
     text = json.dumps(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(value):,} characters)"
+
+
+def _counted(count: int) -> str:
+    if count > LISTED:
+        return f"{count:,} faults, the first {LISTED} of which are listed"
+    return f"{count} fault{'' if count == 1 else 's'}"
 
 
 def _parse(body: bytes) -> Any:  # noqa: ANN401 - whatever was sent
@@ -190,4 +195,6 @@ def _encodable(text: str) -> bool:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
+    """Shorten a name that was sent; half of a surrogate pair could not be sent back."""
+    text = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
+    return text.encode(errors="replace").decode()

@@ -1,6 +1,7 @@
 """Takes a snapshot: rows as Parquet, and a manifest whose digest is its id."""
 
 import hashlib
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -21,8 +22,6 @@ def take(spec: SourceSpec, frame: pl.DataFrame, path: Path) -> Snapshot:
     Rows are kept in the order in which the source gave them; the same rows give the same file and so the same id.
     """
     file = write_rows(frame, path)
-    event = frame[spec.event_time] if spec.event_time else None
-    known = frame.select(available(spec).max()).item() if spec.clocked else None
     return Snapshot(
         source=spec.name,
         spec=digest_of(spec),
@@ -33,10 +32,15 @@ def take(spec: SourceSpec, frame: pl.DataFrame, path: Path) -> Snapshot:
         rows=frame.height,
         files=(file,),
         fingerprint=fingerprint(frame),
-        first_event=event.min() if event is not None else None,  # type: ignore[arg-type] - a time column's least
-        last_event=event.max() if event is not None else None,  # type: ignore[arg-type] - a time column's greatest
-        known_until=known,
+        first_event=_moment(frame, pl.col(spec.event_time).min()) if spec.event_time else None,
+        last_event=_moment(frame, pl.col(spec.event_time).max()) if spec.event_time else None,
+        known_until=_moment(frame, available(spec).max()) if spec.clocked else None,
     )
+
+
+def _moment(frame: pl.DataFrame, expression: pl.Expr) -> datetime | None:
+    found: datetime | None = frame.select(expression).item()
+    return found
 
 
 def write_rows(frame: pl.DataFrame, path: Path) -> RowFile:

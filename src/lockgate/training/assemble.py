@@ -58,7 +58,10 @@ def assemble(  # noqa: PLR0913 - a training set is made of these
     left_out: dict[str, int] = {}
     told = _with_outcomes(request, outcome, rows, end, left_out)
     frame = as_served(told, request, features, rows).join(
-        told.select(request.key, request.asked_at, OUTCOME), on=[request.key, request.asked_at], how="left", maintain_order="left"
+        told.select(request.key, request.asked_at, OUTCOME),
+        on=[request.key, request.asked_at],
+        how="left",
+        maintain_order="left",
     )
     raw = raw_columns(frame, request, features, progress)
     asked = frame[request.asked_at]
@@ -67,20 +70,18 @@ def assemble(  # noqa: PLR0913 - a training set is made of these
     learnt = [row for row, used in zip(raw, is_train, strict=True) if used]
     vocabulary = vocabulary_of(learnt, features)
     matrix = encode_rows(raw, features, vocabulary)
-    frame = frame.with_columns(
-        pl.Series(f"@{column.name}", matrix[:, i]) for i, column in enumerate(features.columns)
-    )
+    frame = frame.with_columns(pl.Series(f"@{column.name}", matrix[:, i]) for i, column in enumerate(features.columns))
     left_out["not final when the test begins"] = frame.height - sum(is_test) - sum(is_train)
     train, tested = frame.filter(pl.Series(is_train)), frame.filter(pl.Series(is_test))
-    _check_enough(train, tested, test_from, known_until)
+    _check_enough(train, tested, test_from)
     return TrainingSet(
         snapshots=snapshots,
         features=digest_of(features),
         outcome=digest_of(outcome),
         known_until=known_until,
         test_from=test_from,
-        first_asked=asked.min(),  # type: ignore[arg-type] - a time column's least
-        last_asked=asked.max(),  # type: ignore[arg-type] - a time column's greatest
+        first_asked=frame.select(pl.min(request.asked_at)).item(),
+        last_asked=frame.select(pl.max(request.asked_at)).item(),
         train_rows=train.height,
         test_rows=tested.height,
         left_out=left_out,
@@ -124,14 +125,14 @@ def _outcome(call: Callable[..., Any], row: tuple[Any, ...]) -> float | None:
         return None
 
 
-def _check_enough(train: pl.DataFrame, tested: pl.DataFrame, test_from: datetime, known_until: datetime) -> None:
+def _check_enough(train: pl.DataFrame, tested: pl.DataFrame, test_from: datetime) -> None:
     if train.height and tested.height:
         return
     msg = f"There is nothing to {'be tested on' if train.height else 'learn from'}"
     raise Invalid(
         msg,
         expected="requests with final outcomes on both sides of the beginning of the test",
-        found=f"{train.height} before {test_from.isoformat()}, {tested.height} after; known until {known_until.isoformat()}",
+        found=f"{train.height} before {test_from:%Y-%m-%d %H:%M}, {tested.height} after",
         way_out="Give it more history, or a shorter test= in project.model.",
     )
 
@@ -147,7 +148,9 @@ def seed_rows(lookup: Lookup, spec: SourceSpec, frame: pl.DataFrame) -> list[See
     columns = [_cast(column.name, column.type) for column in lookup.columns]
     event = pl.col(spec.event_time or "").dt.timestamp("us").alias("@event")
     known = available(spec).dt.timestamp("us").alias("@available")
-    rows = frame.select(pl.col(spec.key).alias("@key"), event, known, *columns).drop_nulls(["@key", "@event", "@available"])
+    rows = frame.select(pl.col(spec.key).alias("@key"), event, known, *columns).drop_nulls(
+        ["@key", "@event", "@available"]
+    )
     last = rows.sort("@event", "@available").group_by("@key", maintain_order=True).tail(_KEPT)
     return [
         SeedRow(row["@key"], row["@event"], row["@available"], {one.name: row[one.name] for one in lookup.columns})

@@ -63,7 +63,9 @@ def fit(
         given = function(training, dict(spec.parameters))
     except Exception as error:
         msg = f"The fitting function {spec.name} failed"
-        raise Failed(msg, found=f"{type(error).__name__}: {error}", way_out="Its output is kept with the walk.") from error
+        raise Failed(
+            msg, found=f"{type(error).__name__}: {error}", way_out="Its output is kept with the walk."
+        ) from error
     seconds = time.perf_counter() - began
     form = _format_of(spec, given)
     data = FORMATS[form].dump(given.model)

@@ -83,6 +83,9 @@ def _by(contract: Contract, tested: pl.DataFrame, field: str, scores: Any) -> di
     y = tested[OUTCOME].to_numpy()
     values = tested[field].cast(pl.String).fill_null("null").to_numpy()
     return {
-        str(value): {"rows": int((values == value).sum()), "metrics": _metrics(contract, y[values == value], scores[values == value])}
+        str(value): {
+            "rows": int((values == value).sum()),
+            "metrics": _metrics(contract, y[values == value], scores[values == value]),
+        }
         for value in sorted(set(values))
     }

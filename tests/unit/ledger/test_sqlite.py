@@ -224,6 +224,12 @@ def test_a_write_gives_up_when_its_patience_ends_and_reads_go_on(path: Path, raw
     assert "try again" in refused.value.way_out
 
 
+def test_a_ledger_that_somebody_tampered_with_is_corrupt(path: Path, raw: sqlite3.Connection) -> None:
+    raw.execute("DROP TABLE leases")
+    with open_at(path) as ledger, pytest.raises(Corrupt, match="no such table: leases"):
+        ledger.leases.holder("line")
+
+
 def test_a_full_disk_is_said_and_nothing_is_written(path: Path) -> None:
     opened = Database(f"sqlite:///{path}", AT_ONCE)
 

@@ -117,6 +117,7 @@ def test_a_batch_taken_back_is_forgotten_and_the_rest_still_found(tmp_path: Path
 
     assert index.has(made[299])
     assert not index.has(made[300])
+    assert index.newest(0) == made[299]
 
 
 def test_a_segment_that_falls_to_retention_is_no_error(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from lockgate.predictionlog.segments import (
     Header,
     Kind,
     frame,
+    frames,
     opening,
     read_header,
     read_records,
@@ -218,6 +219,15 @@ def test_records_longer_than_a_chunk_of_reading_come_back(tmp_path: Path) -> Non
     log_predictions(tmp_path, long)
 
     assert read(segments_of(tmp_path)[0]) == long
+
+
+@pytest.mark.parametrize("short_of_a_chunk", range(11))
+def test_the_longest_frame_is_read_wherever_chunks_of_reading_end(tmp_path: Path, short_of_a_chunk: int) -> None:
+    payloads = [bytes([n]) * length for n, length in enumerate(((1 << 18) - 8 - short_of_a_chunk, LONGEST, 1))]
+    path = tmp_path / "x.seg"
+    path.write_bytes(opening(HEADER) + b"".join(frame(payload) for payload in payloads))
+
+    assert [bytes(payload) for _, payload in frames(path, Kind.PREDICTION)] == payloads
 
 
 def test_a_record_longer_than_a_frame_is_refused_and_nothing_is_written(tmp_path: Path) -> None:

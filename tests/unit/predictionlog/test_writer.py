@@ -285,7 +285,8 @@ def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path, delay: fl
     # Beyond that, at most the batch whose acknowledgement was under way.
     assert len(found) - len(acknowledged) <= 7
     assert all(record == prediction(record.id) for record in found)
-    assert all(read_header(path) for path in segments_of(tmp_path))
+    # Only the newest segment may have been killed before its first write.
+    assert all(read_header(path) for path in segments_of(tmp_path)[:-1])
 
 
 def _fail(*_: object) -> int:

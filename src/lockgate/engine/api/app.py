@@ -118,9 +118,7 @@ def _add_changes(app: FastAPI, where: Installation, runner: Runner) -> None:
         """Ship a project folder: opens a walk, or gives the one under way."""
 
         def work() -> Response:
-            line = open_line(
-                where, body.folder, as_of=body.as_of, dirty=body.dirty, rollout=body.rollout, by=caller
-            )
+            line = open_line(where, body.folder, as_of=body.as_of, dirty=body.dirty, rollout=body.rollout, by=caller)
             runner.wake(line)
             return _json({"id": line.id}, 202)
 

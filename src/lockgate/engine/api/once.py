@@ -57,7 +57,9 @@ def _with_key(where: Installation, name: str, body: str, caller: str, work: Call
     lease = ledger.leases.acquire(f"idempotency/{name}", owner=this_owner(), now=now, span=_SPAN)
     if lease is None:
         msg = "A request with this Idempotency-Key is being done"
-        raise Conflict(msg, expected="its answer", found="none yet", way_out="Ask again in a moment, with the same key.")
+        raise Conflict(
+            msg, expected="its answer", found="none yet", way_out="Ask again in a moment, with the same key."
+        )
     try:
         if (answered := _answered(where, name, body)) is not None:
             return answered
