@@ -46,16 +46,19 @@ class IdMaker:
 
     Args:
         worker: 0 to 16,383, unique among the workers of one log.
+        after: the worker's last id, where it made ids before: the next ones ascend from there, even if the clock was
+            set back meanwhile.
     """
 
-    def __init__(self, worker: int) -> None:
-        """Start with an empty millisecond."""
+    def __init__(self, worker: int, after: str | None = None) -> None:
+        """Go on after the last id."""
         if not 0 <= worker < WORKERS:
             msg = f"a worker is numbered 0 to {WORKERS - 1}, not {worker}"
             raise ValueError(msg)
         self._variant_and_worker = f"{0x8000 | worker:04x}"
-        self._milliseconds = 0
-        self._sequence = 0
+        last = id_parts(after) if after else None
+        self._milliseconds = last.milliseconds if last else 0
+        self._sequence = last.sequence if last else 0
 
     def make(self, count: int, milliseconds: int) -> list[str]:
         """Make `count` ids at a moment given in milliseconds since 1970."""

@@ -34,7 +34,7 @@ class Format(Protocol):
 
 
 class _Skops:
-    """scikit-learn estimators and pipelines, by skops; types beyond its own list come from ours, never from the file."""
+    """scikit-learn estimators and pipelines, by skops; types beyond its list come from ours, never from the file."""
 
     def takes(self, model: Any) -> bool:  # noqa: ANN401 - any object a user may hand over
         return type(model).__module__.partition(".")[0] == "sklearn" and hasattr(model, "predict")

@@ -5,7 +5,7 @@
 - What was not logged is not answered: predictions, outcomes and events reach the log before the reply.
 - One bad row refuses the whole request, and everything wrong with it is listed.
 - Processes: the supervisor (`supervisor`) holds the listening sockets and keeps the workers (`main`) alive; a worker
-  whose supervisor is gone goes too. There is one worker in this release: events posted to one would be unknown to others.
+  whose supervisor is gone goes too. There is one worker in this release: others would not know the events posted to it.
 
 It writes nothing but the log, decides nothing about traffic, and imports nothing of the control plane.
 """

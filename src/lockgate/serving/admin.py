@@ -35,14 +35,7 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
 async def serve_admin(path: Path, answering: Answering) -> asyncio.Server:
     """Answer on a socket until the server is closed."""
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX)
-    # Nobody else can connect, not even between bind and chmod.
-    before = os.umask(0o177)
-    try:
-        listener.bind(str(path))
-    finally:
-        os.umask(before)
+    listener = _listen(path)
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -56,6 +49,18 @@ async def serve_admin(path: Path, answering: Answering) -> asyncio.Server:
             writer.close()
 
     return await asyncio.start_unix_server(converse, sock=listener)
+
+
+def _listen(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    # The mode is there from the first moment on: nobody else can connect between bind and chmod.
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(before)
+    return listener
 
 
 async def ask(path: Path, question: Question) -> dict[str, Any]:

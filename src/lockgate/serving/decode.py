@@ -6,6 +6,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -31,11 +32,10 @@ class BodyReader:
     def __init__(self, listed: str, shape: Shape, *, endpoint: bool = False, across: Across | None = None) -> None:
         heads = (_ENDPOINT,) if endpoint else ()
         self._wanted = Wanted(listed=listed, shape=shape, heads=heads, across=across)
-        body = msgspec.defstruct(
-            "Body",
-            [*((slot.name, slot.type) for slot in heads), ("rows", list[shape.struct], msgspec.field(name=listed))],
-            forbid_unknown_fields=True,
-        )
+        row_type: Any = shape.struct
+        named = [(slot.name, slot.type) for slot in heads]
+        rows = ("rows", list[row_type], msgspec.field(name=listed))
+        body: Any = msgspec.defstruct("Body", [*named, rows], forbid_unknown_fields=True)
         self._decode = msgspec.json.Decoder(body).decode
 
     def read(self, body: bytes, checks: Mapping[str, Check]) -> list[tuple[Any, ...]]:
@@ -52,7 +52,7 @@ class BodyReader:
         """
         judged = self._wanted.shape.with_times(checks)
         try:
-            rows = [msgspec.structs.astuple(row) for row in self._decode(body).rows]  # type: ignore[attr-defined]
+            rows = [msgspec.structs.astuple(row) for row in self._decode(body).rows]
         except READING_FAILS as error:
             explain(body, self._wanted, judged, error)
         if not 0 < len(rows) <= ROWS or not self._hold(rows, judged):
@@ -69,7 +69,11 @@ class BodyReader:
                 if value is not None and check(value) is not None:
                     return False
         across = self._wanted.across
-        return across is None or all(across(lambda name, row=row: row[positions[name]]) is None for row in rows)
+        return across is None or all(across(partial(_value, row, positions)) is None for row in rows)
+
+
+def _value(row: tuple[Any, ...], positions: Mapping[str, int], name: str) -> Any:  # noqa: ANN401 - any value
+    return row[positions[name]]
 
 
 class _Named(msgspec.Struct):

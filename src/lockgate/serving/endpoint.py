@@ -4,41 +4,24 @@ The versions of the plan in force stay loaded, so that going back to the previou
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-
-import msgspec
+from collections.abc import Iterable, Mapping
 
 from lockgate.kernel.canonical import Digest
-from lockgate.kernel.clock import Clock
-from lockgate.kernel.folders import StateFolder
-from lockgate.kernel.ids import IdMaker, id_parts
+from lockgate.kernel.ids import id_parts
 from lockgate.predictionlog.index import LogIndex
 from lockgate.predictionlog.segments import Kind
 from lockgate.predictionlog.writer import SegmentWriter
 from lockgate.records import rollout
-from lockgate.records.outcome import Event
+from lockgate.records.outcome import Event, Outcome
 from lockgate.records.rollout import TrafficPlan
 from lockgate.serving.eventclock import EventClock, latest_logged
-from lockgate.serving.metrics import Tally
+from lockgate.serving.events import event_readers
+from lockgate.serving.outcomes import OutcomeReader
 from lockgate.serving.plane import InForce, Plane
+from lockgate.serving.surroundings import Surroundings
 from lockgate.serving.version import Version
 
-__all__ = ["Endpoint", "Surroundings"]
-
-
-class Surroundings(msgspec.Struct, frozen=True):
-    """What a worker gives to all of its endpoints."""
-
-    # The files.
-    state: StateFolder
-    # The worker's number.
-    worker: int
-    # The control clock.
-    now: Clock
-    # Seconds that only grow.
-    stopwatch: Callable[[], float]
-    # What is counted.
-    tally: Tally
+__all__ = ["Endpoint"]
 
 
 class Endpoint:
@@ -62,22 +45,17 @@ class Endpoint:
         folder = around.state.log / spec.name
         self.index = LogIndex(folder)
         self.clock = EventClock(replay=spec.replay, watermark=latest_logged(folder))
-        self._writers = {
-            kind: SegmentWriter(folder, spec.name, kind, around.worker, around.now) for kind in Kind
-        }
-        self.outcomes, self.events = self._writers[Kind.OUTCOME], self._writers[Kind.EVENT]
+        self._writers = {kind: SegmentWriter(folder, spec.name, kind, around.worker, around.now) for kind in Kind}
         newest = id_parts(self.index.newest(around.worker) or "")
         self.plane = Plane(
             InForce(plan, self.versions[plan.live]),
+            around,
             clock=self.clock,
             writer=self._writers[Kind.PREDICTION],
-            ids=IdMaker(around.worker),
             first_id=newest.milliseconds + 1 if newest else 0,
-            now=around.now,
-            stopwatch=around.stopwatch,
             soon=lambda call: asyncio.get_running_loop().call_soon(call),
-            tally=around.tally,
         )
+        self._read_as(self.live)
         # Events posted while versions are being loaded, which may have missed them.
         self._posted: list[Event] = []
         self._loading = 0
@@ -110,6 +88,7 @@ class Endpoint:
         known = {**self.versions, **loaded}
         self.plane.obey(InForce(plan, known[plan.live]))
         self.versions = {digest: known[digest] for digest in plan.releases() if digest in known}
+        self._read_as(self.live)
 
     def post(self, events: Iterable[Event]) -> None:
         """Log rows of a source, then put them into the online stores.
@@ -118,14 +97,28 @@ class Endpoint:
             Unavailable: they can't be logged; nothing was taken.
         """
         posted = list(events)
-        self.events.append(posted)
+        self._writers[Kind.EVENT].append(posted)
         if self._loading:
             self._posted += posted
         for version in self.versions.values():
             for event in posted:
                 version.tell(event)
 
+    def hear(self, outcomes: list[Outcome]) -> None:
+        """Log outcomes.
+
+        Raises:
+            Unavailable: they can't be logged; none was taken.
+        """
+        self._writers[Kind.OUTCOME].append(outcomes)
+        self.clock.move(outcome.observed_at for outcome in outcomes)
+
     def close(self) -> None:
         """End the segments."""
         for writer in self._writers.values():
             writer.close()
+
+    def _read_as(self, version: Version) -> None:
+        """Read outcomes and events from here on as a version's contract says."""
+        self.outcome_reader = OutcomeReader(self.name, version.contract, replay=self.spec.replay)
+        self.event_readers = event_readers(self.name, version.contract)

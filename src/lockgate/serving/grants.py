@@ -50,7 +50,7 @@ class Grants:
             found = self._path.stat()
             stamp = found.st_mtime_ns, found.st_ino, found.st_size
             if stamp != self._stamp:
-                self._access = Access(parse(self._path.read_bytes(), tuple[Grant, ...]))  # type: ignore[arg-type] - msgspec takes generics
+                self._access = Access(parse(self._path.read_bytes(), tuple[Grant, ...]))
                 self._stamp, self._trouble = stamp, None
         except FileNotFoundError:
             self._access, self._stamp, self._trouble = Access(()), None, None

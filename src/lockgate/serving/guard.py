@@ -103,12 +103,12 @@ def check_media_type(headers: Mapping[str, str]) -> None:
     found = headers.get("content-type", "")
     if found.partition(";")[0].strip().lower() != "application/json":
         raise WrongMediaType(
-            "A body comes as JSON", expected="the header 'Content-Type: application/json'", found=found or "no such header"
+            "A body comes as JSON",
+            expected="the header 'Content-Type: application/json'",
+            found=found or "no such header",
         )
     if headers.get("content-encoding", "identity") != "identity":
-        raise WrongMediaType(
-            "A body comes as it is", expected="no Content-Encoding", found=headers["content-encoding"]
-        )
+        raise WrongMediaType("A body comes as it is", expected="no Content-Encoding", found=headers["content-encoding"])
 
 
 def check_length(headers: Mapping[str, str], limit: int) -> None:

@@ -13,6 +13,7 @@ from lockgate.kernel.folders import StateFolder
 from lockgate.packages.runtime import load_package
 from lockgate.packages.signing import Trust
 from lockgate.predictionlog.reading import events
+from lockgate.records.release import Release
 from lockgate.records.rollout import Endpoint, TrafficPlan
 from lockgate.serving.version import Version
 
@@ -75,13 +76,7 @@ def load_version(state: StateFolder, endpoint: str, digest: Digest) -> Version:
     """
     try:
         release = Trust.read(state.trust).verify(_bytes(state.release(endpoint, digest)))
-        found = digest_of(release)
-        if found != digest or release.endpoint != endpoint:
-            raise Untrusted(
-                "This release is not the one that the plan names",
-                expected=f"{short(digest)} of {endpoint}",
-                found=f"{short(found)} of {release.endpoint}",
-            )
+        _check_named(release, endpoint, digest)
         version = Version(digest, release, load_package(state.package(release.package), release.package))
         for event in events(state.log / endpoint):
             version.tell(event)
@@ -89,10 +84,19 @@ def load_version(state: StateFolder, endpoint: str, digest: Digest) -> Version:
         raise
     except Exception as error:
         # The library of the model begins here, and raises what it likes.
-        raise Failed(
-            f"Release {short(digest)} can't be loaded", found=f"{type(error).__name__}: {error}"
-        ) from error
+        raise Failed(f"Release {short(digest)} can't be loaded", found=f"{type(error).__name__}: {error}") from error
     return version
+
+
+def _check_named(release: Release, endpoint: str, digest: Digest) -> None:
+    """Refuse a release that was signed, but put under another one's name."""
+    found = digest_of(release)
+    if found != digest or release.endpoint != endpoint:
+        raise Untrusted(
+            "This release is not the one that the plan names",
+            expected=f"{short(digest)} of {endpoint}",
+            found=f"{short(found)} of {release.endpoint}",
+        )
 
 
 def _bytes(path: Path) -> bytes:

@@ -4,7 +4,7 @@ Labels are names of endpoints that are there, versions, codes and fields of cont
 """
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 __all__ = ["BUCKETS", "Tally"]
@@ -21,7 +21,7 @@ class Tally:
     def __init__(self) -> None:
         self._counts: dict[str, Counter[_Labels]] = {name: Counter() for name in _COUNTERS}
         self._seconds: dict[str, list[int]] = {}
-        self._sums: Counter[str] = Counter()
+        self._sums: defaultdict[str, float] = defaultdict(float)
 
     def count(self, name: str, by: int = 1, **labels: str) -> None:
         """Add to a counter."""
@@ -31,7 +31,7 @@ class Tally:
         """Count a request that took so long, from its head to its reply."""
         buckets = self._seconds.setdefault(endpoint, [0] * (len(BUCKETS) + 1))
         buckets[bisect_left(BUCKETS, seconds)] += 1
-        self._sums[endpoint] += seconds  # type: ignore[assignment] - a Counter adds floats as well
+        self._sums[endpoint] += seconds
 
     def text(self, gauges: Mapping[str, Mapping[str, int]]) -> str:
         """Write everything down.

@@ -14,7 +14,6 @@ import msgspec
 import numpy as np
 
 from lockgate.kernel.canonical import Digest
-from lockgate.kernel.clock import Clock
 from lockgate.kernel.errors import Failed, LockgateError, Unavailable
 from lockgate.kernel.ids import IdMaker
 from lockgate.predictionlog.writer import SegmentWriter
@@ -22,9 +21,9 @@ from lockgate.records.prediction import Prediction
 from lockgate.records.rollout import TrafficPlan
 from lockgate.serving.eventclock import EventClock
 from lockgate.serving.faults import ROWS
-from lockgate.serving.metrics import Tally
 from lockgate.serving.moments import micros
 from lockgate.serving.retries import Retries, Sink
+from lockgate.serving.surroundings import Surroundings
 from lockgate.serving.version import Question, Seen, Version
 
 __all__ = ["Caller", "InForce", "Plane"]
@@ -77,32 +76,27 @@ class Plane:
 
     Args:
         in_force: the plan and its version.
+        around: what the worker gives.
         clock: the event clock.
         writer: of the predictions.
-        ids: makes their ids.
         first_id: the first millisecond that ids may carry: after those of earlier processes.
-        now: the control clock.
-        stopwatch: seconds that only grow.
         soon: has a function called when the loop comes round.
-        tally: what is counted.
     """
 
     def __init__(
         self,
         in_force: InForce,
+        around: Surroundings,
         *,
         clock: EventClock,
         writer: SegmentWriter,
-        ids: IdMaker,
         first_id: int,
-        now: Clock,
-        stopwatch: Callable[[], float],
         soon: Callable[[Callable[[], None]], object],
-        tally: Tally,
     ) -> None:
-        self._in_force, self._clock, self._writer, self._ids = in_force, clock, writer, ids
-        self._first_id, self._now, self._soon, self._tally = first_id, now, soon, tally
-        self._retries = Retries(stopwatch)
+        self._in_force, self._clock, self._writer = in_force, clock, writer
+        self._ids, self._first_id = IdMaker(around.worker), first_id
+        self._now, self._soon, self._tally = around.now, soon, around.tally
+        self._retries = Retries(around.stopwatch)
         self._queue: deque[_Ask] = deque()
         self.waiting = 0
         self._encode = msgspec.json.Encoder().encode
@@ -227,7 +221,9 @@ class Plane:
 
     def _count(self, version: Version, predictions: list[Prediction]) -> None:
         endpoint = version.release.endpoint
-        self._tally.count("lockgate_predictions_total", len(predictions), endpoint=endpoint, version=version.release.name)
+        self._tally.count(
+            "lockgate_predictions_total", len(predictions), endpoint=endpoint, version=version.release.name
+        )
         for field, count in Counter(name for one in predictions for name in one.unseen).items():
             self._tally.count("lockgate_unseen_total", count, endpoint=endpoint, field=field)
 

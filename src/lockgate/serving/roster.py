@@ -17,13 +17,15 @@ from lockgate.kernel.canonical import Digest
 from lockgate.kernel.errors import LockgateError, NotFound, Unavailable
 from lockgate.kernel.names import is_name, nearest
 from lockgate.records.rollout import TrafficPlan
-from lockgate.serving.endpoint import Endpoint, Surroundings
+from lockgate.serving.endpoint import Endpoint
 from lockgate.serving.loading import check_successor, load_version, read_endpoint, read_plan
+from lockgate.serving.surroundings import Surroundings
 from lockgate.serving.version import Version
 
 __all__ = ["Ack", "EndpointState", "Roster"]
 
 _Stamp = tuple[int, int, int]
+_SHOWN = 63
 
 
 class Ack(msgspec.Struct, frozen=True):
@@ -74,7 +76,8 @@ class Roster:
         if (trouble := self._troubles.get(name)) is not None:
             raise Unavailable(f"The endpoint {name} is not ready", found=str(trouble), way_out=trouble.way_out)
         known = [*self.endpoints, *self._troubles]
-        raise NotFound(f"There is no endpoint {name}", found=name, way_out=nearest(name, known))
+        said = name[:_SHOWN]
+        raise NotFound(f"There is no endpoint {said}", found=said, way_out=nearest(said, known))
 
     def states(self) -> dict[str, EndpointState]:
         """Tell how each endpoint is."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from lockgate.kernel.canonical import Instant
 from lockgate.records.features import Field, FieldKind
 from lockgate.serving.moments import YEARS
 
@@ -108,11 +109,9 @@ def _type_of(field: Field, longest: int) -> tuple[Any, str]:
         case FieldKind.FLOAT:
             return Annotated[float, msgspec.Meta(ge=field.low, le=field.high)], f"a number{_range(field)}"
         case FieldKind.TIME:
-            kind = Annotated[datetime, msgspec.Meta(tz=True)]
-            return kind, "a time with an offset, such as 2013-03-01T08:15:00-05:00"
+            return Instant, "a time with an offset, such as 2013-03-01T08:15:00-05:00"
         case FieldKind.TEXT | FieldKind.CATEGORY:
-            kind = Annotated[str, msgspec.Meta(max_length=longest)]
-            return kind, f"text of at most {longest:,} characters"
+            return Annotated[str, msgspec.Meta(max_length=longest)], f"text of at most {longest:,} characters"
 
 
 def _whole_number(field: Field) -> tuple[Any, str]:
