@@ -3,6 +3,7 @@
 import argparse
 import os
 import socket
+import sys
 import threading
 from pathlib import Path
 
@@ -23,20 +24,27 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--socket-fd", type=int, required=True)
     parser.add_argument("--supervisor", default="")
-    parser.add_argument("--ready-fd", type=int, default=None)
     options = parser.parse_args()
     with installation(options.state, now) as where:
         restore(where)
         runner = Runner(where)
         threading.Thread(target=runner.keep_going, name="runner", daemon=True).start()
-        config = uvicorn.Config(make_app(where, runner), log_level="warning", access_log=False, lifespan="off")
-        server = uvicorn.Server(config)
+        listening = socket.socket(fileno=options.socket_fd)
+        app = make_app(where, runner, port=listening.getsockname()[1])
+        config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
+        server = _Server(config)
         threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
-        if options.ready_fd is not None:
-            os.write(options.ready_fd, b"ready\n")
-            os.close(options.ready_fd)
-        server.run(sockets=[socket.socket(fileno=options.socket_fd)])
+        server.run(sockets=[listening])
         runner.stop()
+
+
+class _Server(uvicorn.Server):
+    """Says `ready` once it answers, as the supervisor expects of its children."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
 
 
 def restore(where: Installation) -> None:

@@ -20,7 +20,7 @@ __all__ = ["Digest", "Instant", "Record", "canonical", "digest_of", "is_digest",
 
 T = TypeVar("T")
 
-Digest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}$", max_length=71)]
 """`sha256:<64 hexadecimal digits>`"""
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -41,10 +41,20 @@ def canonical(value: Any) -> bytes:  # noqa: ANN401 - anything that JSON can say
         Malformed: the value holds something that canonical JSON can't say exactly.
     """
     try:
-        return rfc8785.dumps(msgspec.to_builtins(value, str_keys=True, order="deterministic"))
-    except (rfc8785.CanonicalizationError, TypeError) as error:
+        plain = msgspec.to_builtins(value, str_keys=True, order="deterministic", builtin_types=(datetime,))
+        return rfc8785.dumps(_in_utc(plain))
+    except (rfc8785.CanonicalizationError, TypeError, UnicodeError) as error:
         msg = "This value has no canonical JSON"
         raise Malformed(msg, expected="finite numbers, integers within 2**53, text, times", found=str(error)) from error
+
+
+def _in_utc(value: Any) -> Any:  # noqa: ANN401 - JSON values, and moments
+    """Write every moment in UTC: one moment has one text, whatever zone it came in."""
+    if isinstance(value, dict):
+        return {key: _in_utc(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_in_utc(item) for item in value]
+    return msgspec.to_builtins(utc(value)) if isinstance(value, datetime) else value
 
 
 def sha256(data: bytes) -> Digest:
@@ -69,7 +79,7 @@ def parse(data: bytes, kind: type[T], *, digest: Digest | None = None) -> T:
         raise Corrupt(msg, expected=digest, found=found)
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError) as error:
         msg = f"These bytes are not a {kind.__name__}"
         raise Malformed(msg, found=str(error)) from error
 

@@ -12,6 +12,7 @@ import ast
 import builtins
 import inspect
 import math
+import symtable
 import textwrap
 from collections.abc import Callable
 from types import FunctionType
@@ -185,10 +186,14 @@ def _why_forbidden(node: ast.AST, tree: ast.FunctionDef) -> tuple[str, str] | No
 
 
 def _free_names(tree: ast.FunctionDef) -> set[str]:
-    stored = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    stored |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name}
-    read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    return read - stored - {argument.arg for argument in tree.args.args}
+    """Give the globals it reads, as the compiler sees them: a name may be global here and a comprehension's own there."""
+    scopes = symtable.symtable(ast.unparse(tree), tree.name, "exec").get_children()
+    names: set[str] = set()
+    while scopes:
+        scope = scopes.pop()
+        names |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()}
+        scopes += scope.get_children()
+    return names
 
 
 def _as_literal(value: object) -> str | None:

@@ -13,6 +13,7 @@ work/<line>/         scratch of a walk, progress.jsonl
 """
 
 import os
+import secrets
 from pathlib import Path
 
 import msgspec
@@ -94,10 +95,15 @@ class StateFolder(msgspec.Struct, frozen=True):
 def replace_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Put a file in place whole: readers see the old bytes or the new ones, also after a crash."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-    draft.replace(path)
+    # A name of its own: another thread or process may be putting the same file in place.
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

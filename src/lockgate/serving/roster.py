@@ -117,7 +117,7 @@ class Roster:
         async with self._locks[name]:
             stamp = _stamp(path)
             try:
-                plan, trouble = await self._obey(name)
+                plan, trouble = await self._obey_or_say_why(name)
             except LockgateError as error:
                 self._troubles[name] = error
                 raise
@@ -133,6 +133,12 @@ class Roster:
         """End the logs."""
         for endpoint in self.endpoints.values():
             endpoint.close()
+
+    async def _obey_or_say_why(self, name: str) -> tuple[TrafficPlan, LockgateError | None]:
+        try:
+            return await self._obey(name)
+        except OSError as error:
+            raise Unavailable(f"The files of {name} can't be used", found=str(error)) from error
 
     async def _obey(self, name: str) -> tuple[TrafficPlan, LockgateError | None]:
         plan, endpoint = read_plan(self._around.state, name), self.endpoints.get(name)

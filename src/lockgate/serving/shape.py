@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from lockgate.kernel.canonical import Instant
+from lockgate.kernel.errors import Invalid
 from lockgate.records.features import Field, FieldKind
 from lockgate.serving.moments import YEARS
 
@@ -61,20 +62,16 @@ class Shape:
     Args:
         whole: what they are part of, for people: `the contract of flight-delay`.
         slots: in order; rows are given in this order.
+
+    Raises:
+        Invalid: a name can't be read on the fast path.
     """
 
     def __init__(self, whole: str, slots: Sequence[Slot]) -> None:
         self.whole = whole
         self.slots = {slot.name: slot for slot in slots}
         self.positions = {slot.name: position for position, slot in enumerate(slots)}
-        # Names on the wire need not be Python names.
-        self.struct: Any = msgspec.defstruct(
-            "Row",
-            [_attribute(position, slot) for position, slot in enumerate(slots)],
-            kw_only=True,
-            forbid_unknown_fields=True,
-            gc=False,
-        )
+        self.struct: Any = _struct(whole, slots)
 
     def with_times(self, checks: Mapping[str, Check]) -> list[tuple[str, Check]]:
         """Give the checks of a request, after one of every time that it is of this age."""
@@ -92,6 +89,19 @@ def slot_of(field: Field, *, key: bool = False) -> Slot:
         required=not field.nullable,
         time=field.kind is FieldKind.TIME,
     )
+
+
+def _struct(whole: str, slots: Sequence[Slot]) -> Any:  # noqa: ANN401 - a type that is made here
+    # Names on the wire need not be Python names.
+    attributes = [_attribute(position, slot) for position, slot in enumerate(slots)]
+    try:
+        return msgspec.defstruct("Row", attributes, kw_only=True, forbid_unknown_fields=True, gc=False)
+    except ValueError as error:
+        raise Invalid(
+            f"A name in {whole} can't be served",
+            expected="names without quotes, backslashes and control characters",
+            found=str(error),
+        ) from error
 
 
 def _attribute(position: int, slot: Slot) -> tuple[str, Any, Any]:

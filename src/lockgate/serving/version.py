@@ -131,7 +131,7 @@ def _among(field: Field, values: Sequence[str]) -> Check:
     def check(value: str) -> Trouble | None:
         if value in known:
             return None
-        expected = f"a {field.name} that the model was trained with"
+        expected = f"a value of {field.name} that the model was trained with"
         return Trouble(expected, msgspec.json.encode(value).decode(), nearest(value, known))
 
     return check

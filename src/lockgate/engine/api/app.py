@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from lockgate.engine.api.caller import needs
+from lockgate.engine.api.door import Door
 from lockgate.engine.api.once import once
 from lockgate.engine.delivery import create_endpoint, current_plan, deliver, find_endpoint
 from lockgate.engine.explain import explain
@@ -68,11 +69,12 @@ class NewToken(_Body):
     expires_at: datetime | None = None
 
 
-def make_app(where: Installation, runner: Runner) -> FastAPI:
-    """Make the application of an installation; `runner` walks what is shipped."""
+def make_app(where: Installation, runner: Runner, port: int = 80) -> FastAPI:
+    """Make the application of an installation, listening on a port; `runner` walks what is shipped."""
     app = FastAPI(title="Lockgate", version="1", docs_url="/api/v1/docs", openapi_url="/api/v1/openapi.json")
     app.state.where = where
     app.state.runner = runner
+    app.add_middleware(Door, port=port)
     app.add_exception_handler(LockgateError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)

@@ -1,0 +1,299 @@
+"""The line, used as a user would: `lockgate ship` in a process of its own, on a project in a git repository."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.making.parcels import commit, make_project, write_data
+
+
+class Workshop:
+    """A project, its data and a state folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.project = make_project(root / "parcels")
+        self.data = write_data(root / "data")
+        self.state = root / "state"
+
+    def begin(self, *command: str) -> subprocess.Popen[str]:
+        environment = {**os.environ, "PARCELS": str(self.data), "LOCKGATE_STATE": str(self.state), "OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(
+            [sys.executable, "-m", "lockgate.cli.main", *command],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *command: str) -> tuple[int, str, str]:
+        process = self.begin(*command)
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out, err
+
+    def ship(self, *options: str) -> dict[str, Any]:
+        code, out, err = self.run("ship", str(self.project), "--json", *options)
+        assert code == 0, err
+        found: dict[str, Any] = json.loads(out)
+        return found
+
+    def refused(self, *options: str) -> str:
+        code, _, err = self.run("ship", str(self.project), *options)
+        assert code in {1, 2}, err
+        assert "Traceback" not in err
+        return err
+
+    def status(self) -> dict[str, Any]:
+        code, out, err = self.run("status", "--json")
+        assert code == 0, err
+        found: dict[str, Any] = json.loads(out)
+        return found
+
+    def fits(self) -> int:
+        path = self.data / "fits.log"
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
+    def told(self) -> str:
+        return "".join(path.read_text() for path in self.state.glob("work/*/progress.jsonl"))
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path)
+
+
+def wait_for(what: Callable[[], object], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_a_commit_becomes_a_live_release_and_shipping_it_again_does_nothing_twice(workshop: Workshop) -> None:
+    first = workshop.ship()
+    assert first["version"] == "v1"
+    assert first["level"] == "live"
+    assert {gate["verdict"] for gate in first["gates"]} == {"pass"}
+    again = workshop.ship()
+    assert again["release"] == first["release"]
+    assert workshop.fits() == 1
+
+
+def test_a_readme_commit_does_not_retrain(workshop: Workshop) -> None:
+    first = workshop.ship()
+    (workshop.project / "README.md").write_text("Parcels, explained.\n")
+    commit(workshop.project, "Explain")
+    assert workshop.ship()["package"] == first["package"]
+    assert workshop.fits() == 1
+
+
+def test_changed_code_and_changed_data_each_make_a_new_version(workshop: Workshop) -> None:
+    packages = [workshop.ship()["package"]]
+    text = (workshop.project / "project.py").read_text()
+    (workshop.project / "project.py").write_text(text.replace('"trees": 12', '"trees": 14'))
+    commit(workshop.project, "More trees")
+    packages.append(workshop.ship()["package"])
+    write_data(workshop.data, days=44, rows=3300)
+    third = workshop.ship()
+    packages.append(third["package"])
+    assert len(set(packages)) == 3
+    assert third["version"] == "v3"
+    plan = workshop.status()["endpoints"][0]["plan"]
+    assert plan["number"] == 3
+
+
+def test_the_same_inputs_give_the_same_package_in_another_installation(workshop: Workshop, tmp_path: Path) -> None:
+    first = workshop.ship()
+    workshop.state = tmp_path / "elsewhere"
+    assert workshop.ship()["package"] == first["package"]
+    assert workshop.fits() == 2
+
+
+def test_a_dirty_tree_is_refused_unless_said_and_then_marked_for_ever(workshop: Workshop) -> None:
+    (workshop.project / "extra.py").write_text("x = 1\n")
+    error = workshop.refused()
+    assert "extra.py" in error
+    assert "--dirty" in error
+    assert workshop.ship("--dirty")["dirty"] is True
+
+
+@pytest.mark.parametrize("station", ["snapshots orders", "snapshots deliveries", "training"])
+def test_a_killed_walk_goes_on_where_it_stopped(workshop: Workshop, station: str) -> None:
+    slow = workshop.data / ("slow" if station == "training" else f"slow-{station.partition(' ')[2]}")
+    slow.touch()
+    shipping = workshop.begin("ship", str(workshop.project))
+    wait_for(lambda: f'"station":"{station}","state":"began"' in workshop.told())
+    if station == "training":
+        wait_for(lambda: workshop.fits() == 1)
+    children = _children(shipping.pid)
+    shipping.send_signal(signal.SIGKILL)
+    shipping.communicate()
+    wait_for(lambda: not any(map(_alive, children)), seconds=5)
+    slow.unlink()
+    assert workshop.ship()["version"] == "v1"
+    told = [json.loads(line) for line in workshop.told().splitlines()]
+    done = [one["station"] for one in told if one["state"] == "done"]
+    assert sorted(done) == sorted(set(done)), "a finished step was done again"
+    assert [one["id"] for one in workshop.status()["walks"]] == [workshop.status()["walks"][0]["id"]], "one walk"
+
+
+def test_a_walk_killed_between_any_two_steps_repeats_nothing(workshop: Workshop) -> None:
+    seen: set[str] = set()
+    for _ in range(40):
+        shipping = workshop.begin("ship", str(workshop.project))
+        wait_for(lambda: shipping.poll() is not None or _done(workshop) - seen)  # noqa: B023 - called at once
+        ended = shipping.poll() is not None
+        shipping.kill()
+        shipping.communicate()
+        seen |= _done(workshop)
+        if ended:
+            break
+    told = [json.loads(line) for line in workshop.told().splitlines()]
+    done = [one["station"] for one in told if one["state"] == "done"]
+    assert {"project", "checks orders", "features", "training", "package", "gates", "release"} <= set(done)
+    assert sorted(done) == sorted(set(done))
+    assert workshop.fits() >= 1
+    assert workshop.ship()["version"] == "v1"
+
+
+def test_two_ships_of_the_same_thing_are_one_walk(workshop: Workshop) -> None:
+    (workshop.data / "slow").touch()
+    first = workshop.begin("ship", str(workshop.project), "--json")
+    wait_for(lambda: workshop.fits() == 1)
+    second = workshop.begin("ship", str(workshop.project), "--json")
+    time.sleep(1.0)  # long enough for the second one to attach; it must not train
+    (workshop.data / "slow").unlink()
+    outs = [process.communicate(timeout=120) for process in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], outs
+    walks = [json.loads(out)["walk"] for out, _ in outs]
+    assert walks[0] == walks[1]
+    assert workshop.fits() == 1
+
+
+def test_training_gets_neither_key_nor_ledger(workshop: Workshop) -> None:
+    workshop.ship()
+    environment = (workshop.data / "fits.log").read_text()
+    assert "LOCKGATE" not in environment
+    opened = (workshop.data / "open").read_text()
+    for private in ("ledger.db", "keys", "access"):
+        assert f"{workshop.state}/{private}" not in opened
+    scratch = [path.read_text() for path in workshop.state.glob("work/*/*/job.json")]
+    assert scratch
+    assert not any("ledger.db" in text or "release.pem" in text for text in scratch)
+
+
+def _spoil(name: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> Callable[[Workshop], None]:
+    def spoil(workshop: Workshop) -> None:
+        path = workshop.data / f"{name}.parquet"
+        change(pl.read_parquet(path)).write_parquet(path)
+
+    return spoil
+
+
+BAD_DATA = {
+    "an empty source": (_spoil("orders", lambda frame: frame.clear()), ["orders", "1 rows or more"]),
+    "a missing column": (_spoil("orders", lambda frame: frame.drop("service")), ["service", "no such column"]),
+    "a column with another name": (
+        _spoil("weather", lambda frame: frame.rename({"rain": "rainn"})),
+        ["rain", "Did you mean 'rainn'?"],
+    ),
+    "a changed type": (
+        _spoil("orders", lambda frame: frame.with_columns(pl.col("weight").cast(pl.String))),
+        ["orders.weight as float", "text", "project.py:"],
+    ),
+    "duplicate keys": (
+        _spoil("orders", lambda frame: pl.concat([frame, frame.head(3)])),
+        ["no parcel twice", "3 of 3,003 rows break it"],
+    ),
+    "values out of range": (
+        _spoil("orders", lambda frame: frame.with_columns(pl.col("weight") * 10)),
+        ["0 ≤ weight ≤ 100"],
+    ),
+    "times without a zone": (
+        _spoil("orders", lambda frame: frame.with_columns(pl.col("sent_at").dt.replace_time_zone(None))),
+        ["orders.sent_at", "time with a zone"],
+    ),
+    "a source that raises": (lambda workshop: (workshop.data / "break").touch(), ["the warehouse is closed"]),
+}
+
+
+@pytest.mark.parametrize("what", BAD_DATA)
+def test_bad_data_stops_the_line_and_says_why(workshop: Workshop, what: str) -> None:
+    spoil, words = BAD_DATA[what]
+    spoil(workshop)
+    error = workshop.refused()
+    for word in words:
+        assert word in error
+    assert workshop.fits() == 0
+
+
+def test_a_gate_that_does_not_open_releases_nothing(workshop: Workshop) -> None:
+    text = (workshop.project / "project.py").read_text()
+    (workshop.project / "project.py").write_text(text.replace("at_least=0.6", "at_least=0.99"))
+    commit(workshop.project, "Too much to ask")
+    error = workshop.refused()
+    assert "metric roc_auc: fail: expected roc_auc ≥ 0.99" in error
+    assert workshop.status()["endpoints"] == []
+
+
+def test_a_project_file_that_raises_is_refused_with_its_line(workshop: Workshop) -> None:
+    with (workshop.project / "project.py").open("a") as file:
+        file.write("\n1 / 0\n")
+    commit(workshop.project, "Oops")
+    error = workshop.refused()
+    assert "project.py:" in error
+    assert "ZeroDivisionError" in error
+
+
+def test_stored_rows_that_changed_are_noticed(workshop: Workshop) -> None:
+    (workshop.data / "slow").touch()
+    shipping = workshop.begin("ship", str(workshop.project))
+    wait_for(lambda: workshop.fits() == 1)
+    shipping.kill()
+    shipping.communicate()
+    (workshop.data / "slow").unlink()
+    largest = max((path for path in workshop.state.glob("blobs/**/*") if path.is_file()), key=lambda path: path.stat().st_size)
+    data = bytearray(largest.read_bytes())
+    data[len(data) // 2] ^= 1
+    largest.write_bytes(bytes(data))
+    assert "sha256" in workshop.refused()
+
+
+def test_a_state_folder_that_can_not_be_written_is_refused(workshop: Workshop, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    workshop.state = tmp_path / "file" / "state"
+    error = workshop.refused()
+    assert "can't be written" in error
+    assert "LOCKGATE_STATE" in error
+
+
+def test_a_folder_outside_of_git_is_refused_with_the_way_out(workshop: Workshop, tmp_path: Path) -> None:
+    workshop.project = tmp_path / "loose"
+    workshop.project.mkdir()
+    assert "git init" in workshop.refused()
+
+
+def _done(workshop: Workshop) -> set[str]:
+    return {one["station"] for one in map(json.loads, workshop.told().splitlines()) if one["state"] == "done"}
+
+
+def _children(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    threads = [Path(f"/proc/{pid}/task").glob("*/children")]
+    found = {int(child) for paths in threads for one in paths for child in one.read_text().split()}
+    return sorted(found | {int(child) for child in path.read_text().split()})
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
