@@ -131,11 +131,11 @@ def flight(number: int = 0, **changes: object) -> dict[str, Any]:
     """Give a row of a request."""
     row = {
         "flight_id": f"UA-{number}",
-        "scheduled_departure": (START + timedelta(minutes=number % 1000)).isoformat(),
+        "scheduled_departure": (START - timedelta(minutes=number % 1000)).isoformat(),
         "origin": ORIGINS[number % 3],
         "carrier": CARRIERS[number % 3],
         "tail_number": f"N{number % 5}",
-        "distance": 100.0 + number % 5000,
+        "distance": 100.0 + number * 37 % 5000,
         "seats": 150,
     }
     return row | changes
@@ -186,8 +186,8 @@ def trained(seed: int) -> tuple[bytes, Reference]:
         ]
     ).astype(np.float64)
     x[::7, 4] = np.nan
-    y = random.random(400) < 0.2 + 0.6 * (x[:, 3] > 12)
-    model = HistGradientBoostingClassifier(max_iter=8, random_state=seed).fit(x, y)
+    y = random.random(400) < 0.5 + 0.45 * np.sin(x[:, 2] / 400 + seed)
+    model = HistGradientBoostingClassifier(max_iter=20, random_state=seed).fit(x, y)
     rows = tuple(tuple(None if np.isnan(v) else float(v) for v in row) for row in x[:20])
     scores = tuple(float(score) for score in model.predict_proba(x[:20])[:, 1])
     return FORMATS["skops/1"].dump(model), Reference(x=rows, scores=scores, tolerance=1e-9)

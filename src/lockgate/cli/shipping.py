@@ -13,11 +13,12 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from lockgate.cli import showing
 from lockgate.cli.client import Client, connect
 from lockgate.kernel.canonical import short
-from lockgate.kernel.errors import Failed, GateClosed
+from lockgate.kernel.errors import Failed, GateClosed, Unavailable
 
 __all__ = ["ship_project"]
 
 _LOOK_AGAIN = 0.1
+_MISSES = 200
 
 
 def ship_project(
@@ -55,13 +56,19 @@ def _show(client: Client, walk: str, console: Console) -> dict[str, Any]:
 
 
 def _follow(client: Client, walk: str) -> Iterator[tuple[list[dict[str, Any]], dict[str, Any] | None]]:
-    seen = 0
+    seen, missed = 0, 0
     while True:
-        found = client.get(f"/api/v1/lines/{walk}?after={seen}")
-        seen += len(found["told"])
-        yield found["told"], found["end"]
-        if found["end"] is not None:
-            return
+        try:
+            found = client.get(f"/api/v1/lines/{walk}?after={seen}")
+        except Unavailable:
+            missed += 1  # the control plane may be starting again, and goes on with the walk
+            if missed > _MISSES:
+                raise
+        else:
+            seen, missed = seen + len(found["told"]), 0
+            yield found["told"], found["end"]
+            if found["end"] is not None:
+                return
         time.sleep(_LOOK_AGAIN)
 
 

@@ -89,14 +89,14 @@ def metrics(found: dict[str, Any], metric: str | None = None, console: Console |
         out.print(f"No {metric or 'metric'} yet{there}.")
         return
     chosen = metric or names[0]
-    shown = [day for day in days if day["metric"] == chosen]
+    shown = sorted((day for day in days if day["metric"] == chosen), key=lambda day: (day["day"], day["version"]))
     table = Table(title=f"{chosen} by day asked, {found['endpoint']}", title_justify="left", box=None, pad_edge=False)
-    for name in ("version", "day", "predictions", "matured", "n", chosen, "", "naive"):
-        table.add_column(name, justify="left" if name in {"version", "day", ""} else "right")
-    for day, bar in zip(shown, bars([day["value"] for day in shown]), strict=True):
+    for name in ("day", "version", "predictions", "matured", "n", chosen, "", "naive"):
+        table.add_column(name, justify="left" if name in {"version", "day", ""} else "right", no_wrap=True)
+    for day, bar in zip(shown, bars([day["value"] for day in shown], width=12), strict=True):
         table.add_row(
-            f"v{day['version']}",
             day["day"],
+            f"v{day['version']}",
             f"{day['predictions']:,}",
             f"{day['matured']:.0%}",
             f"{day['n']:,}",
@@ -136,31 +136,55 @@ def explanation(found: dict[str, Any], console: Console | None = None) -> None:
         f"[bold]{found['endpoint']} {found['version']}[/] answered [bold]{found['value']}[/]"
         f" (score {found['score']:.4f}, threshold {found['threshold']:g})"
     )
-    out.print(f"  asked at      {found['asked_at']} by {found['by']}, received {found['received_at']}")
-    told = found["outcome"]
-    outcome = "not known yet" if told is None else f"{told['value']}, known {told['observed_at']}"
-    out.print(f"  outcome       {outcome}")
-    out.print(f"  request       {', '.join(f'{name}={value}' for name, value in found['request'].items())}")
-    table = Table(box=None, pad_edge=False, title="what the model saw", title_justify="left")
+    table = _facts(_answer_facts(found))
+    out.print(table)
+    seen = Table(box=None, pad_edge=False, title="what the model saw", title_justify="left")
     for name in ("column", "value", "happened", "known since"):
-        table.add_column(name)
+        seen.add_column(name, no_wrap=True)
     for one in found["features"]:
         value = one.get("category") or ("missing" if one["value"] is None else f"{one['value']:g}")
-        table.add_row(one["name"], value, one.get("event_time", ""), one.get("known_since", ""))
-    out.print(table)
-    mark = " with uncommitted changes" if found["dirty"] else ""
-    out.print(f"  package       {found['package']}")
-    out.print(f"  release       {found['release']}, by {found['released_by']}, {found['released_at'][:19]}")
-    out.print(f"  commit        {found['commit']}{mark}")
-    out.print(
-        f"  training      {found['fitted']}, {found['training_rows']:,} rows,"
-        f" run {short(found['training_run'])}, {found['parameters']}"
-    )
-    for one in found["snapshots"]:
-        out.print(
-            f"  snapshot      {one['source']}: {short(one['snapshot'])}, {one['rows']:,} rows,"
-            f" known until {one['known_until'] or '-'}"
+        seen.add_row(one["name"], value, one.get("event_time", ""), one.get("known_since", ""))
+    out.print(seen)
+    out.print(_facts(_origin_facts(found)))
+
+
+def _facts(facts: list[tuple[str, str]]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="dim", no_wrap=True, width=11)
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(name, value)
+    return table
+
+
+def _answer_facts(found: dict[str, Any]) -> list[tuple[str, str]]:
+    told = found["outcome"]
+    return [
+        ("asked", f"{found['asked_at']} by {found['by']}, received {found['received_at'][:19]}"),
+        ("outcome", "not known yet" if told is None else f"{told['value']}, known {told['observed_at']}"),
+        ("request", ", ".join(f"{name}={value}" for name, value in found["request"].items())),
+        *([("unseen", ", ".join(found["unseen"]))] if found["unseen"] else []),
+    ]
+
+
+def _origin_facts(found: dict[str, Any]) -> list[tuple[str, str]]:
+    parameters = ", ".join(f"{name}={value}" for name, value in found["parameters"].items())
+    facts = [
+        ("package", found["package"]),
+        ("release", f"{found['release']}, by {found['released_by']}, {found['released_at'][:19]}"),
+        ("commit", f"{found['commit']}{' with uncommitted changes' if found['dirty'] else ''}"),
+        ("training", f"{found['fitted']}, {found['training_rows']:,} rows, {parameters}"),
+        ("run", found["training_run"]),
+        ("environment", f"Python {found['python']}, {found['environment']}"),
+    ]
+    facts += [
+        (
+            "snapshot",
+            f"{one['source']} {short(one['snapshot'])}, {one['rows']:,} rows, known until {one['known_until'] or '-'}",
         )
-    out.print(f"  environment   Python {found['python']}, {short(found['environment'])}")
-    for one in found["gates"]:
-        out.print(f"  gate          {one['gate']}: [{_COLOURS[one['verdict']]}]{one['verdict']}[/], {one['found']}")
+        for one in found["snapshots"]
+    ]
+    return facts + [
+        ("gate", f"{one['gate']}: [{_COLOURS[one['verdict']]}]{one['verdict']}[/], {one['found']}")
+        for one in found["gates"]
+    ]

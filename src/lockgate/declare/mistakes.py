@@ -6,10 +6,14 @@ the file goes on loading and the rest of its mistakes show too. Outside of loadi
 
 import functools
 import inspect
+import math
 import sys
-from collections.abc import Callable, Iterator
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ParamSpec, TypeVar, cast
+from datetime import timedelta
+from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 from lockgate.kernel.errors import Fault, Invalid
 from lockgate.kernel.names import nearest
@@ -21,6 +25,14 @@ R = TypeVar("R")
 
 _ROOM = __name__.rpartition(".")[0]
 _collected: list[list[Fault]] = []
+_WORDS: dict[object, str] = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    timedelta: "a timedelta",
+    Mapping: "a mapping",
+    Sequence: "a list",
+}
 
 
 class StandIn:
@@ -80,13 +92,66 @@ def declaration(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def declared(*given: P.args, **options: P.kwargs) -> R:
         try:
-            signature.bind(*given, **options)
+            bound = signature.bind(*given, **options).arguments
         except TypeError as error:
             _note_call(function.__name__, signature, set(options), str(error))
-            return cast("R", StandIn())
-        return function(*given, **options)
+            return _stand_in(function.__name__, given)
+        wrong = [name for name, value in bound.items() if not _fits_parameter(function, signature, name, value)]
+        for name in wrong:
+            expected = f"{function.__name__}() to be given {name} as {_words(typing.get_type_hints(function)[name])}"
+            note(where(), expected=expected, found=repr(bound[name])[:80])
+        return _stand_in(function.__name__, given) if wrong else function(*given, **options)
 
     return declared
+
+
+def _stand_in(name: str, given: tuple[Any, ...]) -> Any:  # noqa: ANN401 - stands in for anything
+    """Stand in for what a call would have declared; whoever declares it does not miss it."""
+    if given and isinstance(excused := getattr(given[0], "excused", None), set):
+        excused.add(name)
+    return StandIn()
+
+
+def _fits_parameter(function: Callable[..., Any], signature: inspect.Signature, name: str, value: Any) -> bool:  # noqa: ANN401 - whatever the user gave
+    wanted = typing.get_type_hints(function).get(name, Any)
+    if signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL:
+        return all(_fits(one, wanted) for one in value)
+    return _fits(value, wanted)
+
+
+def _fits(value: Any, wanted: Any) -> bool:  # noqa: ANN401 - whatever the user gave, any annotation
+    """Tell whether a value is of a plain type; what has its own place to be checked in, passes."""
+    origin = typing.get_origin(wanted)
+    if isinstance(value, StandIn):
+        return True
+    if origin in {typing.Union, types.UnionType}:
+        return any(_fits(value, one) for one in typing.get_args(wanted))
+    if origin is Literal:
+        return isinstance(value, str) and value in typing.get_args(wanted)
+    if origin is tuple:
+        parts = typing.get_args(wanted)
+        return isinstance(value, tuple | list) and len(value) == len(parts) and all(map(_fits, value, parts))
+    if wanted is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if wanted is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    plain = origin if origin in {Mapping, Sequence} else wanted
+    return not isinstance(value, str) if plain is Sequence and isinstance(value, str) else _is_plain(value, plain)
+
+
+def _is_plain(value: object, wanted: Any) -> bool:  # noqa: ANN401 - any annotation
+    return isinstance(value, wanted) if wanted in {str, timedelta, types.NoneType, Mapping, Sequence} else True
+
+
+def _words(wanted: Any) -> str:  # noqa: ANN401 - any annotation
+    origin, parts = typing.get_origin(wanted), typing.get_args(wanted)
+    if origin in {typing.Union, types.UnionType}:
+        return " or ".join(_words(one) for one in parts if one is not types.NoneType)
+    if origin is Literal:
+        return " or ".join(map(repr, parts))
+    if origin is tuple:
+        return f"({', '.join(map(_words, parts))})"
+    return _WORDS.get(origin or wanted, str(wanted))
 
 
 def _note_call(name: str, signature: inspect.Signature, options: set[str], complaint: str) -> None:

@@ -61,7 +61,9 @@ _BUILTINS = frozenset(
         "ZeroDivisionError",
     ]
 )
-_CLOCKS = frozenset(["format", "format_map", "fromtimestamp", "now", "today", "utcfromtimestamp", "utcnow"])
+_CLOCKS = frozenset(
+    ["astimezone", "format", "format_map", "fromtimestamp", "now", "today", "utcfromtimestamp", "utcnow"]
+)
 _REFUSED_NODES = (
     ast.AsyncFor,
     ast.AsyncFunctionDef,
@@ -94,8 +96,10 @@ def close(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
     tree = _normalise(_definition(function))
     faults = [*_forbidden(tree), *([_captures(function)] if function.__code__.co_freevars else [])]
     literals: dict[str, str] = {}
-    for name in sorted(_free_names(tree) - _BUILTINS):
+    for name in sorted(_free_names(tree)):
         value = function.__globals__.get(name, _MISSING)
+        if name in _BUILTINS and (value is _MISSING or value is getattr(builtins, name)):
+            continue
         if value is math and name == "math":
             continue
         text = _as_literal(value)
@@ -119,12 +123,14 @@ def open_closed(name: str, source: str, literals: dict[str, str]) -> Callable[..
         _refuse(name, [Fault(at=name, expected=f"exactly one def, of {name}", found="other source")])
     tree = module.body[0]
     faults = _forbidden(tree)
+    if ast.unparse(_normalise(tree)) != ast.unparse(ast.parse(source)):
+        faults.append(Fault(at=name, expected="normalised source", found="decorators, annotations or a docstring"))
     unknown = _free_names(tree) - _BUILTINS - set(literals) - {"math"}
     faults += [Fault(at=name, expected="literals and allowed builtins only", found=f"the global {n}") for n in unknown]
     if faults:
         _refuse(name, faults)
-    scope: dict[str, Any] = {text: ast.literal_eval(value) for text, value in literals.items()}
-    scope |= {"math": math, "__builtins__": {text: getattr(builtins, text) for text in _BUILTINS}}
+    scope: dict[str, Any] = {"math": math} | {text: ast.literal_eval(value) for text, value in literals.items()}
+    scope["__builtins__"] = {text: getattr(builtins, text) for text in _BUILTINS}
     exec(compile(module, f"<{name}>", "exec"), scope)  # noqa: S102 - verified text; see the module's law
     opened = scope[name]
     assert isinstance(opened, FunctionType)  # noqa: S101 - for the type checker; the text is one def
@@ -132,6 +138,7 @@ def open_closed(name: str, source: str, literals: dict[str, str]) -> Callable[..
 
 
 _MISSING = object()
+_LITERALS = frozenset([type(None), bool, int, str, float, dict, list, tuple, set, frozenset])
 
 
 def _definition(function: FunctionType) -> ast.FunctionDef:
@@ -150,13 +157,19 @@ def _definition(function: FunctionType) -> ast.FunctionDef:
 
 def _normalise(tree: ast.FunctionDef) -> ast.FunctionDef:
     tree.decorator_list, tree.returns = [], None
-    tree.args.defaults, tree.args.kw_defaults = [], []
+    tree.args.defaults, tree.args.kw_defaults = [], [None] * len(tree.args.kwonlyargs)
     for argument in (*tree.args.posonlyargs, *tree.args.args, *tree.args.kwonlyargs):
         argument.annotation = None
-    first = tree.body[0]
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+    while _is_text(tree.body[0]):
         tree.body = tree.body[1:] or [ast.Pass()]
     return tree
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """Tell whether a statement is a docstring, or text that does nothing."""
+    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Constant):
+        return False
+    return isinstance(statement.value.value, str)
 
 
 def _forbidden(tree: ast.FunctionDef) -> list[Fault]:
@@ -186,7 +199,7 @@ def _why_forbidden(node: ast.AST, tree: ast.FunctionDef) -> tuple[str, str] | No
 
 
 def _free_names(tree: ast.FunctionDef) -> set[str]:
-    """Give the globals it reads, as the compiler sees them: a name may be global here and a comprehension's own there."""
+    """Give the globals it reads, scope by scope: one name may be a global here and a comprehension's own there."""
     scopes = symtable.symtable(ast.unparse(tree), tree.name, "exec").get_children()
     names: set[str] = set()
     while scopes:
@@ -198,8 +211,10 @@ def _free_names(tree: ast.FunctionDef) -> set[str]:
 
 def _as_literal(value: object) -> str | None:
     """Give the Python source of a literal, in one order for sets; None for anything else."""
-    if value is None or isinstance(value, bool | int | str):
-        return repr(value)
+    if (
+        type(value) not in _LITERALS
+    ):  # a subclass means more than its literal says: an enum, a defaultdict, a NumPy float
+        return None
     if isinstance(value, float):
         return repr(value) if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -209,7 +224,7 @@ def _as_literal(value: object) -> str | None:
         )
     if isinstance(value, list | tuple | set | frozenset):
         return _as_literals(value)
-    return None
+    return repr(value)
 
 
 def _as_literals(values: list[Any] | tuple[Any, ...] | set[Any] | frozenset[Any]) -> str | None:

@@ -8,18 +8,21 @@
 """
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
 from lockgate.kernel.canonical import Digest
 from lockgate.predictionlog.frames import outcome_frame, prediction_frame, unmatched, with_outcomes
+from lockgate.predictionlog.reading import events
 from lockgate.records.features import OutcomeSpec
 from lockgate.records.monitoring import DailyMetric
 from lockgate.statistics.metrics import METRICS
 
 __all__ = ["Cohorts", "read_cohorts"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Cohorts:
@@ -29,16 +32,16 @@ class Cohorts:
         endpoint: its name.
         frame: predictions with outcomes.
         unmatched: how many outcomes have no prediction.
+        last_event: when the latest row of a source happened that was posted; None for none.
     """
 
-    def __init__(self, endpoint: str, frame: pl.DataFrame, unmatched: int) -> None:
+    def __init__(self, endpoint: str, frame: pl.DataFrame, unmatched: int, last_event: datetime | None = None) -> None:
         """Find the watermark: the latest moment the endpoint was told of."""
         self.endpoint = endpoint
         self.frame = frame
         self.unmatched = unmatched
-        self.watermark: datetime | None = frame.select(
-            pl.max_horizontal(pl.max("asked_at"), pl.max("observed_at"))
-        ).item()
+        told = frame.select(pl.max_horizontal(pl.max("asked_at"), pl.max("observed_at"))).item()
+        self.watermark: datetime | None = max((one for one in (told, last_event) if one is not None), default=None)
 
     @property
     def predictions(self) -> int:
@@ -109,4 +112,6 @@ def read_cohorts(endpoint: str, folder: Path) -> Cohorts:
     """
     outcomes = outcome_frame(folder)
     predictions = prediction_frame(folder)
-    return Cohorts(endpoint, with_outcomes(predictions, outcomes), unmatched(predictions, outcomes))
+    happened = max((event.event_time for event in events(folder)), default=None)
+    last_event = None if happened is None else _EPOCH + timedelta(microseconds=happened)
+    return Cohorts(endpoint, with_outcomes(predictions, outcomes), unmatched(predictions, outcomes), last_event)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from lockgate.predictionlog.segments import Kind, list_segments, read_records
-from lockgate.records.outcome import Outcome
+from lockgate.records.outcome import Event, Outcome
 from lockgate.records.prediction import Prediction
 from lockgate.serving.moments import from_micros, micros
 from lockgate.serving.shape import Check, Trouble
@@ -71,7 +71,8 @@ def latest_logged(folder: Path) -> int | None:
     """
     asked = (one.asked_at for path in _newest(folder, Kind.PREDICTION) for _, one in read_records(path, Prediction))
     observed = (one.observed_at for path in _newest(folder, Kind.OUTCOME) for _, one in read_records(path, Outcome))
-    return max((moment for moments in (asked, observed) for moment in moments), default=None)
+    happened = (one.event_time for path in _newest(folder, Kind.EVENT) for _, one in read_records(path, Event))
+    return max((moment for moments in (asked, observed, happened) for moment in moments), default=None)
 
 
 def _newest(folder: Path, kind: Kind) -> list[Path]:

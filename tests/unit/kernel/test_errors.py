@@ -30,13 +30,9 @@ SENTENCES = {
                 Fault(at="rows[3].carier", expected="a known field", found="carier", hint="Did you mean 'carrier'?"),
             ),
         ),
-        "\n  ".join(
-            [
-                "Two rows are wrong.",
-                "rows[0].origin: expected text, found 7",
-                "rows[3].carier: expected a known field, found carier. Did you mean 'carrier'?",
-            ]
-        ),
+        """Two rows are wrong.
+  rows[0].origin: expected text, found 7
+  rows[3].carier: expected a known field, found carier. Did you mean 'carrier'?""",
     ),
 }
 
