@@ -81,9 +81,10 @@ test: setup ## make check, then the tests with their coverage (ARGS="-k ...")
 test-slow: setup ## the tests that take minutes
 	@exec $(BIN)/python -m pytest -m slow $(ARGS)
 
-docs: setup ## check the links of the pages and run the examples they show
+docs: setup ## check the pages: their links, what is generated in them, and the examples they show
 	@$(BIN)/python docs/check.py
-	@if [ -d tests/docs ]; then exec $(BIN)/python -m pytest tests/docs $(ARGS); fi
+	@$(BIN)/python docs/generate.py --check
+	@exec $(BIN)/python -m pytest tests/unit/docs $(ARGS)
 
 bench: setup ## run one benchmark and keep its figures: make bench NAME=x
 	@[ -n "$(NAME)" ] || { echo "Which benchmark? make bench NAME=x, where benchmarks/x.py is one of:" >&2; \

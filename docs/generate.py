@@ -119,9 +119,7 @@ def _function(name: str, function: Callable[..., Any]) -> str:
     signature = inspect.signature(function)
     shown = [one for one in signature.parameters.values() if one.name != "self"]
     text = str(signature.replace(parameters=shown, return_annotation=inspect.Signature.empty))
-    return (
-        f"```python\n{name}{_MODULE.sub('', text).replace('Optional[~F]', 'Callable | None')}\n```\n\n{_doc(function)}"
-    )
+    return f"```\n{name}{_MODULE.sub('', text).replace('Optional[~F]', 'Callable | None')}\n```\n\n{_doc(function)}"
 
 
 def _doc(value: object) -> str:
@@ -172,8 +170,7 @@ def _record_file(path: Path) -> str:
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    place = path.relative_to(SOURCE.parent).as_posix()
-    head = f"## {path.stem}\n\n{ast.get_docstring(tree)}\n\nFile: `{place}`"
+    head = f"## {path.relative_to(SOURCE).as_posix()}\n\n{ast.get_docstring(tree)}"
     return "\n\n".join([head, *(_record(node, text.splitlines()) for node in classes)])
 
 

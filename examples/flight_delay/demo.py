@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -162,6 +163,8 @@ def main() -> None:
     parser.add_argument("--state", type=Path, default=Path("build/demo"), help="the state folder; emptied first")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
+    if "MAKELEVEL" in os.environ:
+        threading.Thread(target=_end_with_make, args=(os.getppid(),), daemon=True).start()
     try:
         demo = Demo(_empty(options.state))
         with demo.up():
@@ -312,6 +315,13 @@ def _changed() -> bool:
 
 def _short(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _end_with_make(parent: int) -> None:
+    """Stop when the `make` that started this is killed: it can't tell."""
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -118,9 +118,6 @@ def test_training_gets_neither_key_nor_ledger(shipped: Workshop) -> None:
     opened = (shipped.data / "open").read_text()
     for private in ("ledger.db", "keys", "access"):
         assert f"state/{private}" not in opened
-    scratch = [path.read_text() for path in shipped.state.glob("work/*/*/job.json")]
-    assert scratch
-    assert not any("ledger.db" in text or "release.pem" in text for text in scratch)
 
 
 def _spoil(name: str, change: Callable[[pl.DataFrame], pl.DataFrame]) -> Callable[[Workshop], None]:
@@ -175,6 +172,9 @@ def test_a_gate_that_does_not_open_releases_nothing(workshop: Workshop) -> None:
     error = workshop.refused()
     assert "metric roc_auc: fail: expected roc_auc ≥ 0.99" in error
     assert workshop.status()["endpoints"] == []
+    jobs = [path.read_text() for path in workshop.state.glob("work/*/*/job.json")]
+    assert jobs, "a walk that was stopped keeps its files"
+    assert not any("ledger.db" in job or "release.pem" in job for job in jobs)
 
 
 def test_a_project_file_that_raises_is_refused_with_its_line(workshop: Workshop) -> None:

@@ -186,7 +186,7 @@ def history(*, orders: int = 600, days: int = 14, seed: int = 0) -> dict[str, tu
                 "order_id": ids,
                 "asked": asked,
                 "depot": rng.choice(["east", "north", "west"], orders),
-                "van": [None if one == 5 else f"van-{one}" for one in rng.integers(0, 6, orders)],  # noqa: PLR2004
+                "van": [None if one == 5 else f"van-{one}" for one in rng.integers(0, 6, orders)],
                 "weight": weight,
                 "parcels": rng.integers(0, 5, orders),
             },
@@ -202,7 +202,7 @@ def history(*, orders: int = 600, days: int = 14, seed: int = 0) -> dict[str, tu
                 ],
             },
             schema_overrides={"asked": moment, "arrived": moment},
-        ).filter(pl.Series(rng.uniform(size=orders) > 0.1)),  # noqa: PLR2004
+        ).filter(pl.Series(rng.uniform(size=orders) > 0.1)),
         "traffic": pl.DataFrame(
             {
                 "depot": [depot for _ in range(days * 24) for depot in ("east", "north")],

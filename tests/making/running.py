@@ -23,7 +23,8 @@ from lockgate.kernel.access import Scope
 from lockgate.kernel.folders import StateFolder
 from tests.making.package import NAME, flight, make_token
 
-PATIENCE = 20.0
+# Of a test, on a machine that is busy with others.
+PATIENCE = 60.0
 
 
 class Running:
@@ -47,7 +48,7 @@ class Running:
             raise
         self.url: str = self.up["predict"]
         self.port = int(self.url.rpartition(":")[2])
-        self.client = httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {self.token}"})
+        self.client = self.new_client()
 
     def _find_up(self) -> bool:
         """Read where it is; a file that one before it left behind does not count."""
@@ -75,6 +76,10 @@ class Running:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
+
+    def new_client(self) -> httpx.Client:
+        """Give a client with the token of an admin."""
+        return httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {self.token}"}, timeout=PATIENCE)
 
     def post(self, path: str, body: object, **headers: str) -> httpx.Response:
         """Send JSON."""
@@ -116,7 +121,12 @@ class Running:
     def replace_worker(self) -> None:
         """Kill the worker and wait for the next one."""
         killed = self.kill_worker()
-        wait_until(lambda: self.worker["ready"] and self.worker["pid"] != killed)
+
+        def is_replaced() -> bool:
+            worker = self.worker
+            return bool(worker["ready"]) and worker["pid"] != killed
+
+        wait_until(is_replaced)
 
 
 class Load:
@@ -124,11 +134,12 @@ class Load:
 
     Args:
         up: whom.
+        name: the endpoint.
         clients: how many.
     """
 
-    def __init__(self, up: Running, clients: int = 8) -> None:
-        self._up = up
+    def __init__(self, up: Running, name: str, clients: int = 8) -> None:
+        self._up, self._name = up, name
         self._ended = threading.Event()
         # When it was sent and what came back, or the error instead.
         self.answers: list[tuple[float, httpx.Response]] = []
@@ -153,12 +164,12 @@ class Load:
         wait_until(lambda: len(self.answers) >= wanted)
 
     def _ask(self, number: int) -> None:
-        with httpx.Client(base_url=self._up.url, headers={"authorization": f"Bearer {self._up.token}"}) as client:
+        with self._up.new_client() as client:
             while not self._ended.is_set():
                 number += 1000
                 sent = time.monotonic()
                 try:
-                    answer = client.post(f"/v1/predict/{NAME}", json={"rows": [flight(number)]})
+                    answer = client.post(f"/v1/predict/{self._name}", json={"rows": [flight(number)]})
                     self.answers.append((sent, answer))
                 except httpx.ConnectError:
                     # Nobody listens: nothing was sent.

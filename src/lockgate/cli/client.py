@@ -6,7 +6,7 @@ Either way it is the same API with the same token, so a command does the same th
 import asyncio
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,13 +44,13 @@ class Client:
 
     Args:
         send: sends a request.
-        running: whether it is another process that answers.
+        there: tells whether whoever answers is still there, or is being started again.
     """
 
-    def __init__(self, send: _Send, *, running: bool) -> None:
+    def __init__(self, send: _Send, there: Callable[[], bool] = lambda: True) -> None:
         """Hold the way to send."""
         self._send = send
-        self.running = running
+        self.there = there
 
     def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
         """Read.
@@ -80,7 +80,10 @@ def connect(state: Path) -> Iterator[Client]:
     url = _running(folder)
     if url is not None:
         with httpx.Client(base_url=url, timeout=_PATIENCE, headers=_headers(folder)) as http:
-            yield Client(lambda method, path, body: _over_network(http, method, path, body), running=True)
+            yield Client(
+                lambda method, path, body: _over_network(http, method, path, body),
+                there=lambda: _running(folder) is not None,
+            )
         return
     # Only here: a command that finds a running control plane has no use for one of its own.
     from lockgate.engine.api.app import make_app  # noqa: PLC0415
@@ -89,9 +92,9 @@ def connect(state: Path) -> Iterator[Client]:
     from lockgate.engine.runner import Runner  # noqa: PLC0415
 
     with installation(folder.root, now) as where:
-        runner = Runner(where)
+        runner = Runner(where, attended=True)
         transport = httpx.ASGITransport(make_app(where, runner), raise_app_exceptions=True)
-        yield Client(lambda *asked: asyncio.run(_in_process(transport, _headers(folder), *asked)), running=False)
+        yield Client(lambda *asked: asyncio.run(_in_process(transport, _headers(folder), *asked)))
         runner.stop()
 
 

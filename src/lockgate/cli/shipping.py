@@ -33,9 +33,15 @@ def ship_project(
     cut = as_of.replace(tzinfo=as_of.tzinfo or UTC).isoformat() if as_of else None
     body = {"folder": str(folder.resolve()), "as_of": cut, "dirty": dirty, "rollout": rollout}
     with connect(state) as client:
-        walk = client.post("/api/v1/lines", body)["id"]
+        opened = client.post("/api/v1/lines", body)
+        walk = opened["id"]
         console = Console(stderr=as_json)
-        console.print(f"[dim]walk {walk}; stop it with Ctrl-C, the same command goes on[/]")
+        told = (
+            "Ctrl-C stops it, the same command goes on"
+            if opened["attended"]
+            else "it goes on also without this command"
+        )
+        console.print(f"[dim]walk {walk}; {told}[/]")
         end = _show(client, walk, console)
         if end["result"] != "released":
             kind = GateClosed if end["result"] == "stopped" else Failed
@@ -62,7 +68,7 @@ def _follow(client: Client, walk: str) -> Iterator[tuple[list[dict[str, Any]], d
             found = client.get(f"/api/v1/lines/{walk}?after={seen}")
         except Unavailable:
             missed += 1  # the control plane may be starting again, and goes on with the walk
-            if missed > _MISSES:
+            if missed > _MISSES or not client.there():
                 raise
         else:
             seen, missed = seen + len(found["told"]), 0

@@ -95,17 +95,17 @@ def declaration(function: Callable[P, R]) -> Callable[P, R]:
             bound = signature.bind(*given, **options).arguments
         except TypeError as error:
             _note_call(function.__name__, signature, set(options), str(error))
-            return _stand_in(function.__name__, given)
+            return cast("R", _stand_in(function.__name__, given))
         wrong = [name for name, value in bound.items() if not _fits_parameter(function, signature, name, value)]
         for name in wrong:
             expected = f"{function.__name__}() to be given {name} as {_words(typing.get_type_hints(function)[name])}"
             note(where(), expected=expected, found=repr(bound[name])[:80])
-        return _stand_in(function.__name__, given) if wrong else function(*given, **options)
+        return cast("R", _stand_in(function.__name__, given)) if wrong else function(*given, **options)
 
     return declared
 
 
-def _stand_in(name: str, given: tuple[Any, ...]) -> Any:  # noqa: ANN401 - stands in for anything
+def _stand_in(name: str, given: tuple[Any, ...]) -> StandIn:
     """Stand in for what a call would have declared; whoever declares it does not miss it."""
     if given and isinstance(excused := getattr(given[0], "excused", None), set):
         excused.add(name)
@@ -121,25 +121,24 @@ def _fits_parameter(function: Callable[..., Any], signature: inspect.Signature, 
 
 def _fits(value: Any, wanted: Any) -> bool:  # noqa: ANN401 - whatever the user gave, any annotation
     """Tell whether a value is of a plain type; what has its own place to be checked in, passes."""
-    origin = typing.get_origin(wanted)
+    origin, parts = typing.get_origin(wanted), typing.get_args(wanted)
     if isinstance(value, StandIn):
         return True
     if origin in {typing.Union, types.UnionType}:
-        return any(_fits(value, one) for one in typing.get_args(wanted))
+        return any(_fits(value, one) for one in parts)
     if origin is Literal:
-        return isinstance(value, str) and value in typing.get_args(wanted)
+        return isinstance(value, str) and value in parts
     if origin is tuple:
-        parts = typing.get_args(wanted)
         return isinstance(value, tuple | list) and len(value) == len(parts) and all(map(_fits, value, parts))
-    if wanted is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if wanted is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    plain = origin if origin in {Mapping, Sequence} else wanted
-    return not isinstance(value, str) if plain is Sequence and isinstance(value, str) else _is_plain(value, plain)
+    return _is_plain(value, origin or wanted)
 
 
-def _is_plain(value: object, wanted: Any) -> bool:  # noqa: ANN401 - any annotation
+def _is_plain(value: Any, wanted: Any) -> bool:  # noqa: ANN401 - likewise
+    if wanted in {int, float}:
+        numbers = int if wanted is int else int | float
+        return isinstance(value, numbers) and not isinstance(value, bool) and math.isfinite(value)
+    if wanted is Sequence and isinstance(value, str):
+        return False
     return isinstance(value, wanted) if wanted in {str, timedelta, types.NoneType, Mapping, Sequence} else True
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar, overload
 
 from lockgate.declare.fitting import Fitted, LastSpan, ModelWanted, Parameters, TrainingSet
 from lockgate.declare.gates import GateWanted
-from lockgate.declare.mistakes import declaration, note, where
+from lockgate.declare.mistakes import StandIn, declaration, note, where
 from lockgate.declare.sources import Source
 
 __all__ = ["FeatureWanted", "OutcomeWanted", "Project", "RequestWanted"]
@@ -72,6 +72,8 @@ class Project:
         self.features: list[FeatureWanted] = []
         self.models: list[ModelWanted] = []
         self.gates: list[GateWanted] = []
+        # Kinds of declarations that were tried, and could not be taken.
+        self.excused: set[str] = set()
 
     @declaration
     def source(
@@ -156,6 +158,7 @@ class Project:
     def feature(self, function: F, /) -> F: ...
     @overload
     def feature(self, /, *, version: int = 1) -> Callable[[F], F]: ...
+    @declaration
     def feature(self, function: F | None = None, /, *, version: int = 1) -> F | Callable[[F], F]:
         """Declare a row feature: a typed function of request fields, other features and source columns.
 
@@ -212,5 +215,5 @@ class Project:
         for gate in gates:
             if isinstance(gate, GateWanted):
                 self.gates.append(gate)
-            else:
+            elif not isinstance(gate, StandIn):
                 note(where(), expected="gates, such as lockgate.metric('roc_auc', at_least=0.7)", found=repr(gate))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from lockgate.declare.mistakes import declaration, where
+from lockgate.declare.mistakes import StandIn, declaration, note, where
 from lockgate.declare.rules import RuleWanted
 
 __all__ = ["Columns", "Source"]
@@ -47,8 +47,16 @@ class Source:
     @declaration
     def expect(self, *rules: RuleWanted) -> None:
         """Declare rules that its rows must hold to; a rule that does not hold, or did not run, stops the line."""
-        self.rules.extend(rules)
+        for rule in rules:
+            if isinstance(rule, RuleWanted):
+                self.rules.append(rule)
+            elif not isinstance(rule, StandIn):
+                note(where(), expected="rules, such as lockgate.unique('column')", found=repr(rule)[:80])
 
     def __getitem__(self, names: str | tuple[str, ...]) -> Any:  # noqa: ANN401 - stands as a parameter's default of any type
         """Refer to one or more columns, as they were known when asked."""
-        return Columns(self, (names,) if isinstance(names, str) else names)
+        wanted = (names,) if isinstance(names, str) else names
+        if isinstance(wanted, tuple) and wanted and all(isinstance(name, str) for name in wanted):
+            return Columns(self, wanted)
+        note(where(), expected=f"names of columns of {self.name}", found=repr(names)[:80])
+        return StandIn()

@@ -315,6 +315,8 @@ class _Made:
                 by=line.by,
                 fence=self.walk.fence,
             )
+            said = "; ".join(found.errors) or f"{len(found.acks)} worker obeys"
+            self.walk.tell(Told(station="rollout", state="going", share=1, text=said))
             return {"plan": found.plan_id}
 
         self.walk.step("rollout", {"release": release, "walk": line.id}, work)

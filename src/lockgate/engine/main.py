@@ -27,7 +27,7 @@ def main() -> None:
     options = parser.parse_args()
     with installation(options.state, now) as where:
         restore(where)
-        runner = Runner(where)
+        runner = Runner(where, attended=False)
         threading.Thread(target=runner.keep_going, name="runner", daemon=True).start()
         listening = socket.socket(fileno=options.socket_fd)
         app = make_app(where, runner, port=listening.getsockname()[1])

@@ -3,9 +3,11 @@
 - The same thing shipped twice is one walk: a pointer from what is shipped to the walk that ships it.
 - A walk that ended is not resumed; shipping again opens a new one, which finds all that has not changed already done.
 - A walk whose walker died is free once its lease expires, or at once where the walker was a process of this host.
+- A walk that a person attended stops with them; the same command goes on with it. Any other goes on by itself.
 """
 
 import secrets
+import traceback
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from lockgate.kernel.errors import Conflict, GateClosed, LockgateError, NotFound
 from lockgate.ledger.protocols import Entry, Lease
 from lockgate.records.line import Line, LineEnd
 
-__all__ = ["Watched", "advance", "open_line", "unfinished", "watch"]
+__all__ = ["Watched", "advance", "has_ended", "open_line", "unfinished", "watch"]
 
 
 class Watched(msgspec.Struct, kw_only=True):
@@ -37,7 +39,7 @@ class Watched(msgspec.Struct, kw_only=True):
 
 
 def open_line(
-    where: Installation, folder: Path, *, as_of: datetime | None, dirty: bool, rollout: bool, by: str
+    where: Installation, folder: Path, *, as_of: datetime | None, dirty: bool, rollout: bool, attended: bool, by: str
 ) -> Line:
     """Open a walk for a project folder as it stands, or give the one that is already under way.
 
@@ -59,6 +61,7 @@ def open_line(
         code=checkout.code,
         environment=digest_of(environment()),
         parameters={"as_of": utc(as_of).isoformat() if as_of else None, "rollout": rollout},
+        attended=attended,
         by=by,
         at=where.clock(),
     )
@@ -110,11 +113,17 @@ def watch(where: Installation, line_id: str, after: int) -> Watched:
     )
 
 
+def has_ended(where: Installation, line: Line) -> bool:
+    """Tell whether a walk has ended."""
+    return where.shelf.ledger.records.get("line-end", line.id) is not None
+
+
 def unfinished(where: Installation) -> list[Line]:
-    """Give the walks that have not ended, oldest first."""
+    """Give the walks that have not ended and are not attended, oldest first."""
     records = where.shelf.ledger.records
     recent = reversed(records.latest("line", limit=200))
-    return [parse(one.body, Line) for one in recent if records.get("line-end", one.id) is None]
+    lines = [parse(one.body, Line) for one in recent if records.get("line-end", one.id) is None]
+    return [line for line in lines if not line.attended]
 
 
 def advance(where: Installation, line: Line) -> bool:
@@ -125,7 +134,10 @@ def advance(where: Installation, line: Line) -> bool:
     walk = Walk(where, line, lease)
     try:
         if where.shelf.ledger.records.get("line-end", line.id) is None:
-            _end(where, line, _go(walk), walk.fence)
+            end = _go(walk)
+            _end(where, line, end, walk.fence)
+            if end.result == "released":
+                walk.sweep()
     finally:
         walk.close()
     return True
@@ -141,6 +153,11 @@ def _go(walk: Walk) -> LineEnd:
     except LockgateError as error:
         walk.tell(Told(station="line", state="failed", text=str(error)))
         return LineEnd(line=walk.line.id, result="failed", reason=str(error), at=now())
+    except Exception as error:  # noqa: BLE001 - the root of a walk: whoever watches must be told, or would wait for ever
+        traceback.print_exc()
+        reason = f"Lockgate itself failed: {type(error).__name__}: {error}. This is a fault of ours; please report it."
+        walk.tell(Told(station="line", state="failed", text=reason))
+        return LineEnd(line=walk.line.id, result="failed", reason=reason, at=now())
     return LineEnd(line=walk.line.id, result="released", reason="", release=release, at=now())
 
 

@@ -4,7 +4,7 @@ import threading
 import traceback
 
 from lockgate.engine.installation import Installation
-from lockgate.engine.reconcile import advance, unfinished
+from lockgate.engine.reconcile import advance, has_ended, unfinished
 from lockgate.kernel.errors import LockgateError
 from lockgate.records.line import Line
 
@@ -18,10 +18,12 @@ class Runner:
 
     Args:
         where: the installation.
+        attended: whether what is shipped here stops with this process.
     """
 
-    def __init__(self, where: Installation) -> None:
+    def __init__(self, where: Installation, *, attended: bool) -> None:
         """Walk nothing yet."""
+        self.attended = attended
         self._where = where
         self._going: dict[str, threading.Thread] = {}
         self._guard = threading.Lock()
@@ -48,8 +50,8 @@ class Runner:
 
     def _walk(self, line: Line) -> None:
         try:
-            while not advance(self._where, line) and not self._stopping.wait(_LOOK_AGAIN):
-                if line.id not in {one.id for one in unfinished(self._where)}:
+            while not advance(self._where, line) and not has_ended(self._where, line):
+                if self._stopping.wait(_LOOK_AGAIN):
                     return
         except LockgateError:
             traceback.print_exc()  # a lost lease, a ledger that is gone: whoever takes the walk up goes on

@@ -6,7 +6,6 @@ import msgspec
 
 from lockgate.engine.delivery import ask_supervisor, current_plan, endpoint_names, find_endpoint
 from lockgate.engine.installation import Installation
-from lockgate.engine.reconcile import unfinished
 from lockgate.kernel.canonical import Digest, Instant, parse
 from lockgate.monitoring.daily import Cohorts, read_cohorts
 from lockgate.packages.folder import PackageReader
@@ -69,7 +68,7 @@ class WalkSeen(msgspec.Struct, kw_only=True):
     commit: str
     by: str
     at: Instant
-    # `going`, `released`, `stopped` or `failed`.
+    # `unfinished`, `released`, `stopped` or `failed`.
     result: str
     reason: str
 
@@ -96,17 +95,16 @@ class EndpointMetrics(msgspec.Struct, kw_only=True):
 
 def overview(where: Installation, walks: int = 10) -> Overview:
     """Give what there is to see."""
-    open_walks = {line.id for line in unfinished(where)}
     recent = where.shelf.ledger.records.latest("line", limit=walks)
     return Overview(
         endpoints=[endpoint_status(where, name) for name in endpoint_names(where)],
-        walks=[_walk(where, parse(one.body, Line), one.id in open_walks) for one in recent],
+        walks=[_walk(where, parse(one.body, Line)) for one in recent],
         running=ask_supervisor(where, {"do": "status"}),
     )
 
 
-def _walk(where: Installation, line: Line, going: bool) -> WalkSeen:  # noqa: FBT001 - a fact, not a switch
-    ended = None if going else where.shelf.ledger.records.get("line-end", line.id)
+def _walk(where: Installation, line: Line) -> WalkSeen:
+    ended = where.shelf.ledger.records.get("line-end", line.id)
     end = parse(ended.body, LineEnd) if ended else None
     return WalkSeen(
         id=line.id,
@@ -114,7 +112,7 @@ def _walk(where: Installation, line: Line, going: bool) -> WalkSeen:  # noqa: FB
         commit=line.commit,
         by=line.by,
         at=line.at,
-        result=end.result if end else "going",
+        result=end.result if end else "unfinished",
         reason=end.reason if end else "",
     )
 

@@ -7,6 +7,7 @@
 """
 
 import os
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -122,6 +123,12 @@ class Walk:
         self.scratch.mkdir(parents=True, exist_ok=True)
         with (self.scratch / _PROGRESS).open("ab") as file:
             file.write(msgspec.json.encode(told) + b"\n")
+
+    def sweep(self) -> None:
+        """Remove the files of a walk that ended well; what it said of itself stays."""
+        for path in self.scratch.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
 
     def _renew(self) -> None:
         leases = self.where.shelf.ledger.leases

@@ -15,9 +15,9 @@ from lockgate.features.online import Encoder, fuse
 from lockgate.records.features import FeatureSet, FieldKind, Lookup, RequestSpec
 from lockgate.records.source import SourceSpec
 
-__all__ = ["as_served", "available", "encode_rows", "raw_columns", "vocabulary_of"]
+__all__ = ["TYPES", "as_served", "available", "encode_rows", "raw_columns", "vocabulary_of"]
 
-_TYPES: dict[FieldKind, Any] = {
+TYPES: dict[FieldKind, Any] = {
     FieldKind.BOOL: pl.Boolean,
     FieldKind.INT: pl.Int64,
     FieldKind.FLOAT: pl.Float64,
@@ -25,6 +25,7 @@ _TYPES: dict[FieldKind, Any] = {
     FieldKind.CATEGORY: pl.String,
     FieldKind.TIME: pl.Datetime("us", "UTC"),
 }
+"""How a value of each kind is kept in a frame."""
 
 
 def available(source: SourceSpec) -> pl.Expr:
@@ -51,34 +52,35 @@ def as_served(
     Returns:
         The request's fields, typed as declared, and `source.column` for every look-up, in order of asking.
     """
-    fields = [pl.col(field.name).cast(_TYPES[field.kind]) for field in request.fields]
+    fields = [pl.col(field.name).cast(TYPES[field.kind]) for field in request.fields]
     frame = requests.select(fields).sort(request.asked_at, request.key)
     for lookup in features.lookups:
         spec, rows = sources[lookup.source]
-        wanted = [pl.col(one.name).cast(_TYPES[one.type or FieldKind.FLOAT]) for one in lookup.columns]
+        wanted = [pl.col(one.name).cast(TYPES[one.type or FieldKind.FLOAT]) for one in lookup.columns]
         join = _join_clocked if lookup.clocked else _join_table
         frame = join(frame, request, lookup, spec, rows.with_columns(wanted))
     return frame
 
 
 def _join_table(
-    frame: pl.DataFrame, _: RequestSpec, lookup: Lookup, spec: SourceSpec, rows: pl.DataFrame
+    frame: pl.DataFrame, request: RequestSpec, lookup: Lookup, spec: SourceSpec, rows: pl.DataFrame
 ) -> pl.DataFrame:
-    wanted = rows.select(pl.col(spec.key).alias(lookup.by), *_named(lookup)).unique(lookup.by, keep="first")
+    wanted = rows.select(_key(request, lookup, spec), *_named(lookup)).unique(lookup.by, keep="first")
     return frame.join(wanted, on=lookup.by, how="left", maintain_order="left")
 
 
 def _join_clocked(
     frame: pl.DataFrame, request: RequestSpec, lookup: Lookup, spec: SourceSpec, rows: pl.DataFrame
 ) -> pl.DataFrame:
-    event = pl.col(spec.event_time or "").cast(_TYPES[FieldKind.TIME])
+    event = pl.col(spec.event_time or "").cast(TYPES[FieldKind.TIME])
     clocked = rows.select(
-        pl.col(spec.key).alias(lookup.by),
+        _key(request, lookup, spec),
         *_named(lookup),
         event.alias("@event"),
-        available(spec).cast(_TYPES[FieldKind.TIME]).alias("@available"),
+        available(spec).cast(TYPES[FieldKind.TIME]).alias("@available"),
     ).drop_nulls([lookup.by, "@event", "@available"])
-    served = clocked.sort("@available", "@event").filter(pl.col("@event") >= pl.col("@event").cum_max().over(lookup.by))
+    told = clocked.sort("@available", "@event", maintain_order=True)  # of rows of one moment the one told last counts
+    served = told.filter(pl.col("@event") >= pl.col("@event").cum_max().over(lookup.by))
     joined = frame.join_asof(
         served, left_on=request.asked_at, right_on="@available", by=lookup.by, check_sortedness=False
     )
@@ -87,6 +89,11 @@ def _join_clocked(
         fresh = pl.col(request.asked_at) - pl.col("@event") <= lookup.stale_after
         joined = joined.with_columns(pl.when(fresh).then(pl.col(name)).alias(name) for name in names)
     return joined.drop("@event", "@available", strict=False)
+
+
+def _key(request: RequestSpec, lookup: Lookup, spec: SourceSpec) -> pl.Expr:
+    """Give the source's key as the request's field: sources keep texts as categories, and integers in all widths."""
+    return pl.col(spec.key).cast(TYPES[request.field(lookup.by).kind]).alias(lookup.by)
 
 
 def _named(lookup: Lookup) -> list[pl.Expr]:
@@ -119,7 +126,7 @@ def raw_columns(
 def vocabulary_of(rows: Sequence[tuple[Any, ...]], features: FeatureSet) -> dict[str, tuple[str, ...]]:
     """Give the vocabulary of each category column: its values, sorted."""
     return {
-        column.name: tuple(sorted({row[position] for row in rows if row[position] is not None}))
+        column.name: tuple(sorted({row[position] for row in rows if isinstance(row[position], str)}))
         for position, column in enumerate(features.columns)
         if column.type is FieldKind.CATEGORY
     }
@@ -130,4 +137,6 @@ def encode_rows(
 ) -> NDArray[np.float64]:
     """Give the matrix, (rows, columns)."""
     encoder = Encoder(features, vocabulary)
-    return np.array([encoder.encode(row)[0] for row in rows], dtype=np.float64).reshape(len(rows), -1)
+    return np.array([encoder.encode(row)[0] for row in rows], dtype=np.float64).reshape(
+        len(rows), len(features.columns)
+    )

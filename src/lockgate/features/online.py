@@ -88,7 +88,7 @@ class Encoder:
         for value, (name, codes) in zip(values, self._plan, strict=True):
             if codes is None:
                 row.append(_number(value))
-            elif value is None:
+            elif not isinstance(value, str):
                 row.append(math.nan)
             elif (code := codes.get(value)) is None:
                 row.append(math.nan)

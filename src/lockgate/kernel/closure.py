@@ -130,7 +130,8 @@ def open_closed(name: str, source: str, literals: dict[str, str]) -> Callable[..
     if faults:
         _refuse(name, faults)
     scope: dict[str, Any] = {"math": math} | {text: ast.literal_eval(value) for text, value in literals.items()}
-    scope["__builtins__"] = {text: getattr(builtins, text) for text in _BUILTINS}
+    # No text can name `__import__`; methods of values such as `datetime.strftime` import through it.
+    scope["__builtins__"] = {text: getattr(builtins, text) for text in (*_BUILTINS, "__import__")}
     exec(compile(module, f"<{name}>", "exec"), scope)  # noqa: S102 - verified text; see the module's law
     opened = scope[name]
     assert isinstance(opened, FunctionType)  # noqa: S101 - for the type checker; the text is one def
@@ -239,7 +240,7 @@ def _as_literals(values: list[Any] | tuple[Any, ...] | set[Any] | frozenset[Any]
 
 
 def _not_literal(function: FunctionType, name: str, value: object) -> Fault:
-    found = "a name that nothing defines" if value is _MISSING else f"{name}, a {type(value).__name__}"
+    found = f"{name}, which nothing defines" if value is _MISSING else f"{name}, a {type(value).__name__}"
     return Fault(
         at=_place(function),
         expected=f"{function.__name__} to read its parameters, literals and math only",

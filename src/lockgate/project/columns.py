@@ -35,7 +35,8 @@ def compile_features(project: Project, request: RequestSpec, wanted: list[Any]) 
         compiler.feature(feature)
     place = project.models[0].where if project.models else project.where
     columns = [column for entry in wanted for column in compiler.columns(entry, place)]
-    _check_columns(columns, place)
+    if project.models:
+        _check_columns(columns, place)
     used = compiler.needed(columns)
     return FeatureSet(
         timezone=project.timezone,
@@ -60,6 +61,7 @@ class _Compiler:
         self._fields = {field.name: field for field in request.fields}
         self._features: dict[str, FeatureSpec] = {}
         self._by_function: dict[int, str] = {}
+        self._refused: set[str] = set()
 
     def feature(self, wanted: FeatureWanted) -> None:
         name = getattr(wanted.function, "__name__", "")
@@ -74,6 +76,7 @@ class _Compiler:
         ]
         self._by_function[id(wanted.function)] = name
         if code is None or returns is None:
+            self._refused.add(name)
             return
         self._features[name] = FeatureSpec(
             name=name,
@@ -87,9 +90,10 @@ class _Compiler:
         kind = kind_of(annotation, wanted.where, f"parameter {parameter.name}")
         if isinstance(parameter.default, Columns):
             return self._lookup_input(parameter.name, parameter.default)
-        if isinstance(parameter.default, StandIn):
+        if isinstance(parameter.default, StandIn) or parameter.name in self._refused:
             return None
         if parameter.name in self._features:
+            self._check_type(wanted, parameter.name, kind, self._features[parameter.name].returns)
             return Input(parameter=parameter.name, kind=InputKind.FEATURE, name=parameter.name)
         if parameter.name not in self._fields:
             known = [*self._fields, *self._features]
@@ -98,14 +102,16 @@ class _Compiler:
             )
             note(wanted.where, expected=expected, found=parameter.name, hint=nearest(parameter.name, known))
             return None
-        self._check_type(wanted, parameter.name, kind)
+        self._check_type(wanted, parameter.name, kind, self._fields[parameter.name].kind)
         return Input(parameter=parameter.name, kind=InputKind.FIELD, name=parameter.name)
 
-    def _check_type(self, wanted: FeatureWanted, name: str, kind: tuple[FieldKind, bool] | None) -> None:
-        declared = self._fields[name].kind
+    def _check_type(
+        self, wanted: FeatureWanted, name: str, kind: tuple[FieldKind, bool] | None, declared: FieldKind
+    ) -> None:
         text = {FieldKind.TEXT, FieldKind.CATEGORY}
         if kind and kind[0] is not declared and not {kind[0], declared} <= text:
-            note(wanted.where, expected=f"{name} as in the request, {declared.value}", found=kind[0].value)
+            what = "as in the request" if name in self._fields else f"as the feature {name} gives it"
+            note(wanted.where, expected=f"{name} {what}, {declared.value}", found=kind[0].value)
 
     def _lookup_input(self, parameter: str, columns: Columns) -> Input | None:
         if len(columns.names) != 1:
@@ -130,7 +136,8 @@ class _Compiler:
             ]
         if id(entry) in self._by_function:
             return self._feature_column(self._by_function[id(entry)], place)
-        if not isinstance(entry, StandIn):
+        excused = isinstance(entry, StandIn) or ("feature" in self._project.excused and callable(entry))
+        if not excused:
             expected = "lockgate.fields(...), a declared feature or columns of a source"
             found = getattr(entry, "__name__", None) or repr(entry)[:60]
             note(place, expected=expected, found=found, hint=nearest(str(found), self._features))

@@ -4,6 +4,7 @@ import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from lockgate.declare.fitting import LastSpan, ModelWanted
@@ -42,6 +43,7 @@ def compile_project(project: Project) -> Compiled | None:
     wanted = _only(project.models, "model", "@project.model(...) over a fitting function", project)
     features = compile_features(project, request, wanted.features if wanted else []) if request else None
     model = _model(wanted, project, outcome) if wanted else None
+    rules = compile_rules(project, request, outcome)
     gates = compile_gates(project, request, outcome)
     if not (request and outcome and features and model):
         return None
@@ -50,7 +52,7 @@ def compile_project(project: Project) -> Compiled | None:
         owner=project.owner,
         timezone=project.timezone,
         sources=sources,
-        rules=compile_rules(project, request, outcome),
+        rules=rules,
         request=request,
         features=features,
         outcome=outcome,
@@ -61,11 +63,18 @@ def compile_project(project: Project) -> Compiled | None:
 
 
 def _check_name_and_zone(project: Project) -> None:
-    if not is_name(project.name):
+    if not isinstance(project.name, str) or not is_name(project.name):
         note(project.where, expected="a name of lower case letters, digits and hyphens", found=repr(project.name))
-    if project.timezone not in zoneinfo.available_timezones():
-        near = nearest(project.timezone, zoneinfo.available_timezones())
+    if str(project.timezone) not in _zones():
+        near = nearest(str(project.timezone), _zones())
         note(project.where, expected="the name of a time zone", found=repr(project.timezone), hint=near)
+    if not isinstance(project.owner, str):
+        note(project.where, expected="the owner as text", found=repr(project.owner)[:80])
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
 
 
 def _check_twice(project: Project) -> None:
@@ -105,10 +114,12 @@ def _model(wanted: ModelWanted, project: Project, outcome: OutcomeSpec | None) -
     function = _function_name(wanted.function, wanted.where, "a model")
     if outcome and not any(wanted.outcome is declared.function for declared in project.outcomes):
         note(wanted.where, expected=f"the declared outcome, {outcome.name}", found=_readable(wanted.outcome))
-    if not isinstance(wanted.test, LastSpan) or not isinstance(wanted.test.span, timedelta) or not wanted.test.span:
+    if isinstance(wanted.test, StandIn):
+        return None
+    if not isinstance(wanted.test, LastSpan) or wanted.test.span <= timedelta(0):
         note(wanted.where, expected="test=lockgate.last(timedelta(days=...))", found=_readable(wanted.test))
         return None
-    if not isinstance(wanted.threshold, int | float) or not 0 < wanted.threshold < 1:
+    if not 0 < wanted.threshold < 1:
         note(wanted.where, expected="a threshold between 0 and 1", found=repr(wanted.threshold))
     try:
         canonical(wanted.parameters)
@@ -139,7 +150,8 @@ def _function_name(function: Callable[..., Any], place: str, what: str) -> str |
 
 def _only(declared: list[Any], what: str, how: str, project: Project) -> Any:  # noqa: ANN401 - of each kind of declaration
     if not declared:
-        note(project.where, expected=f"a {what}: {how}", found="none")
+        if what not in project.excused:
+            note(project.where, expected=f"a {what}: {how}", found="none")
         return None
     for extra in declared[1:]:
         note(extra.where, expected=f"one {what}", found=f"another one; the first is at {declared[0].where}")

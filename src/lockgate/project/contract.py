@@ -4,7 +4,7 @@ import inspect
 from datetime import timedelta
 from typing import Any
 
-from lockgate.declare.mistakes import note
+from lockgate.declare.mistakes import StandIn, note
 from lockgate.declare.project import Project, RequestWanted
 from lockgate.declare.request import FieldOptions
 from lockgate.declare.sources import Source
@@ -22,29 +22,23 @@ _NUMBERS = {FieldKind.INT, FieldKind.FLOAT}
 def compile_request(project: Project) -> RequestSpec | None:
     """Compile the request; None where there is none to compile."""
     if not project.requests:
-        note(project.where, expected="a request: @project.request(...) over a class of fields", found="none")
+        if "request" not in project.excused:
+            note(project.where, expected="a request: @project.request(...) over a class of fields", found="none")
         return None
     wanted = project.requests[0]
     for extra in project.requests[1:]:
         note(extra.where, expected="one request", found=f"another one; the first is at {wanted.where}")
     fields = _fields(wanted)
-    names = [field.name for field in fields]
-    for role in ("key", "asked_at"):
-        if getattr(wanted, role) not in names:
-            found = repr(getattr(wanted, role))
-            note(
-                wanted.where,
-                expected=f"{role} to name a field",
-                found=found,
-                hint=nearest(getattr(wanted, role), names),
-            )
+    if not fields:
+        return None
     _check_roles(wanted, fields)
     if not isinstance(wanted.history, Source):
-        note(wanted.where, expected="history to be a declared source", found=repr(wanted.history)[:80])
+        if not isinstance(wanted.history, StandIn):
+            note(wanted.where, expected="history to be a declared source", found=repr(wanted.history)[:80])
         return None
     if wanted.history.event_time is None:
         note(wanted.where, expected="history to be a source with a clock", found=f"the table {wanted.history.name}")
-    if not isinstance(wanted.lateness, timedelta) or wanted.lateness < timedelta(0):
+    if wanted.lateness < timedelta(0):
         note(wanted.where, expected="lateness as a timedelta, not negative", found=repr(wanted.lateness))
         return None
     return RequestSpec(
@@ -71,7 +65,8 @@ def _fields(wanted: RequestWanted) -> list[Field]:
 
 def _field(wanted: RequestWanted, name: str, kind: tuple[FieldKind, bool], options: Any) -> Field:  # noqa: ANN401 - whatever the user wrote
     if options is not None and not isinstance(options, FieldOptions):
-        note(wanted.where, expected=f"field {name} = lockgate.field(...)", found=repr(options))
+        if not isinstance(options, StandIn):
+            note(wanted.where, expected=f"field {name} = lockgate.field(...)", found=repr(options))
         options = None
     given = options or FieldOptions(None, "other")
     low, high = given.between or (None, None)
@@ -79,9 +74,6 @@ def _field(wanted: RequestWanted, name: str, kind: tuple[FieldKind, bool], optio
         note(wanted.where, expected=f"between on a number; {name} is {kind[0].value}", found=repr(given.between))
     elif low is not None and high is not None and low > high:
         note(wanted.where, expected=f"between=(least, greatest) for {name}", found=repr(given.between))
-    if given.unseen not in {"refuse", "other"}:
-        note(wanted.where, expected=f"unseen='refuse' or 'other' for {name}", found=repr(given.unseen))
-        given = FieldOptions(given.between, "other")
     return Field(
         name=name,
         kind=kind[0],
@@ -93,6 +85,16 @@ def _field(wanted: RequestWanted, name: str, kind: tuple[FieldKind, bool], optio
 
 
 def _check_roles(wanted: RequestWanted, fields: list[Field]) -> None:
+    names = [field.name for field in fields]
+    for role in ("key", "asked_at"):
+        if getattr(wanted, role) not in names:
+            found = repr(getattr(wanted, role))
+            note(
+                wanted.where,
+                expected=f"{role} to name a field",
+                found=found,
+                hint=nearest(getattr(wanted, role), names),
+            )
     for field in fields:
         if field.name == wanted.asked_at and (field.kind is not FieldKind.TIME or field.nullable):
             note(wanted.where, expected=f"{field.name} (asked_at) to be datetime", found=field.kind.value)
@@ -103,19 +105,24 @@ def _check_roles(wanted: RequestWanted, fields: list[Field]) -> None:
 def compile_outcome(project: Project) -> OutcomeSpec | None:
     """Compile the outcome; None where there is none to compile."""
     if not project.outcomes:
-        note(project.where, expected="an outcome: @project.outcome(...) over a function", found="none")
+        if "outcome" not in project.excused:
+            note(project.where, expected="an outcome: @project.outcome(...) over a function", found="none")
         return None
     wanted = project.outcomes[0]
     for extra in project.outcomes[1:]:
         note(extra.where, expected="one outcome", found=f"another one; the first is at {wanted.where}")
-    if not isinstance(wanted.source, Source) or wanted.source.event_time is None:
-        note(wanted.where, expected="the outcome's source to be one with a clock", found=repr(wanted.source)[:80])
+    if isinstance(wanted.source, StandIn):
         return None
-    if not isinstance(wanted.final_after, timedelta) or wanted.final_after < timedelta(0):
+    if not isinstance(wanted.source, Source) or wanted.source.event_time is None:
+        note(
+            wanted.where,
+            expected="the outcome's source to be one with a clock",
+            found=getattr(wanted.source, "name", repr(wanted.source)[:80]),
+        )
+        return None
+    if wanted.final_after < timedelta(0):
         note(wanted.where, expected="final_after as a timedelta, not negative", found=repr(wanted.final_after))
         return None
-    if wanted.never != "exclude":
-        note(wanted.where, expected="never='exclude'", found=repr(wanted.never))
     code = close_function(wanted.function, wanted.where)
     returns = _outcome_type(annotations_of(wanted.function, wanted.where).get("return"), wanted.where)
     if code is None or returns is None:

@@ -1,7 +1,7 @@
 """Compiles rules and gates."""
 
 from lockgate.declare.gates import GateWanted
-from lockgate.declare.mistakes import StandIn, note
+from lockgate.declare.mistakes import note
 from lockgate.declare.project import Project
 from lockgate.declare.rules import RuleWanted
 from lockgate.kernel.names import nearest
@@ -18,31 +18,29 @@ BETTER: dict[str, dict[str, int]] = {
 """For each task its metrics: 1 where more is better, -1 where less is."""
 
 
-def compile_rules(project: Project, request: RequestSpec, outcome: OutcomeSpec) -> tuple[Rule, ...]:
+def compile_rules(project: Project, request: RequestSpec | None, outcome: OutcomeSpec | None) -> tuple[Rule, ...]:
     """Compile declared rules, after those that follow from the declarations."""
+    keyed = {request.history if request else "", outcome.source if outcome else ""}
     rules: list[Rule] = []
     for source in project.sources:
         rules.append(Rule(source=source.name, kind="row_count", parameters={"least": 1, "most": None}))
         rules.append(Rule(source=source.name, kind="missing", column=source.key))
         if source.event_time is not None:
             rules.append(Rule(source=source.name, kind="missing", column=source.event_time))
-        if source.event_time is None or source.name in {request.history, outcome.source}:
+        if source.event_time is None or source.name in keyed:
             rules.append(Rule(source=source.name, kind="unique", column=source.key))
-        rules += [_rule(source.name, wanted) for wanted in source.rules if _is_rule(wanted, source.where)]
+        rules += [_rule(source.name, wanted) for wanted in source.rules]
     return tuple({(rule.source, rule.name): rule for rule in rules}.values())
 
 
-def _is_rule(wanted: object, place: str) -> bool:
-    if isinstance(wanted, RuleWanted):
-        if not isinstance(wanted.at_most, int | float) or not 0 <= wanted.at_most <= 1:
-            note(wanted.where, expected="at_most as a share, 0 to 1", found=repr(wanted.at_most))
-        return True
-    if not isinstance(wanted, StandIn):
-        note(place, expected="rules, such as lockgate.unique('column')", found=repr(wanted)[:80])
-    return False
-
-
 def _rule(source: str, wanted: RuleWanted) -> Rule:
+    if not 0 <= wanted.at_most <= 1:
+        note(wanted.where, expected="at_most as a share, 0 to 1", found=repr(wanted.at_most))
+    low, high = wanted.parameters.get("low"), wanted.parameters.get("high")
+    if low is not None and high is not None and low > high:
+        note(wanted.where, expected="between(column, least, greatest)", found=f"{low:g} and {high:g}")
+    if wanted.kind == "one_of" and not wanted.parameters["values"]:
+        note(wanted.where, expected="one_of(column, values, ...)", found="no values")
     return Rule(
         source=source,
         kind=wanted.kind,

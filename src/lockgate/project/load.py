@@ -62,12 +62,15 @@ def _run(folder: Path, faults: list[Fault]) -> Project | None:
         note(str(path), expected=f"a project file named {FILE}", found="no such file", hint=_other_projects(folder))
         return None
     try:
-        module = _import_file(path)
-    except Exception as error:  # noqa: BLE001 - the user's file may raise anything; it is reported, not swallowed
+        module, ended = _import_file(path), True
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's file may raise anything; it is reported
         _note_raised(path, error, faults)
-        module = sys.modules.get(path.stem)
+        module, ended = sys.modules.get(path.stem), False
     projects = [value for value in vars(module or object).values() if isinstance(value, Project)] if module else []
     if len({id(project) for project in projects}) == 1:
+        if not ended:
+            # What would have come after it is not missing.
+            projects[0].excused |= {"request", "outcome", "model"}
         return projects[0]
     if not faults:
         note(f"{path}:1", expected="one lockgate.Project", found=f"{len(projects)} of them")
@@ -90,7 +93,7 @@ def _reach(folder: Path) -> None:
         sys.path.insert(0, str(folder.resolve()))
 
 
-def _note_raised(path: Path, error: Exception, faults: list[Fault]) -> None:
+def _note_raised(path: Path, error: BaseException, faults: list[Fault]) -> None:
     line = 1
     for frame in traceback.extract_tb(error.__traceback__):
         if Path(frame.filename).resolve() == path.resolve():
@@ -108,7 +111,8 @@ def _other_projects(folder: Path) -> str:
 
 
 def _shorten(fault: Fault, folder: Path) -> Fault:
-    return Fault(at=_inside(fault.at, folder), expected=fault.expected, found=fault.found, hint=fault.hint)
+    found = _inside(fault.found, folder)
+    return Fault(at=_inside(fault.at, folder), expected=fault.expected, found=found, hint=fault.hint)
 
 
 def _inside(place: str, folder: Path) -> str:

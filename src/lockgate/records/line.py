@@ -32,6 +32,8 @@ class Line(Record, tag="line/1", frozen=True, kw_only=True):
     environment: Digest
     # What was asked for beside: `as_of`, `rollout`.
     parameters: dict[str, Any]
+    # Whether it stops with the command that opened it; else the control plane goes on with it by itself.
+    attended: bool
     # Who opened it, and when by the control clock.
     by: str
     at: Instant

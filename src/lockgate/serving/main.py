@@ -96,6 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--socket-fd", type=int, required=True, help="the listening socket")
     parser.add_argument("--admin", type=Path, required=True, help="where its admin socket is to be")
     given = parser.parse_args(arguments)
+    # A worker has one core. Models that would share a batch of a few rows among threads wait for them far longer than
+    # they compute; OpenMP reads this when the model's library is loaded.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     listener = socket.socket(fileno=given.socket_fd)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_Worker(given, listener).run())

@@ -167,8 +167,8 @@ class Roster:
     def _load(self, name: str, digests: list[Digest]) -> dict[Digest, Version]:
         versions = {digest: load_version(self._around.state, name, digest) for digest in digests}
         if versions:
-            # What is loaded stays for long: the collector need not walk through it on every round.
-            gc.unfreeze()
+            # What is loaded stays for long: the collector need not walk through it on every round. What was frozen
+            # before stays so, since to thaw it would hold up answers for as long as it takes to walk through it.
             gc.collect()
             gc.freeze()
         return versions

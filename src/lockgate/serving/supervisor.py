@@ -91,6 +91,8 @@ class _Supervisor:
         if self._control is not None:
             self._control.close()
         await asyncio.gather(*(child.stop(_STOP_SECONDS) for child in self._children))
+        for path in (self._socket, self._worker_socket):
+            path.unlink(missing_ok=True)
 
     async def _answer(self, question: Question) -> dict[str, Any]:
         match question.do:

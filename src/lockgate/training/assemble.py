@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from lockgate.features.offline import as_served, available, encode_rows, raw_columns, vocabulary_of
+from lockgate.features.offline import TYPES, as_served, available, encode_rows, raw_columns, vocabulary_of
 from lockgate.features.store import MemoryStore
 from lockgate.kernel.canonical import Digest, digest_of
 from lockgate.kernel.closure import ERRORS_THAT_MEAN_NULL, open_closed
@@ -105,13 +105,16 @@ def _with_outcomes(
     request: RequestSpec, outcome: OutcomeSpec, rows: Rows, end: datetime, left_out: dict[str, int]
 ) -> pl.DataFrame:
     """Give the requests whose outcome is final and known, with it; count the others."""
-    requests = rows[request.history][1]
+    requests = rows[request.history][1].with_columns(
+        pl.col(field.name).cast(TYPES[field.kind]) for field in request.fields
+    )
     final = requests.filter(pl.col(request.asked_at) <= end)
     left_out["outcome not final yet"] = requests.height - final.height
     spec, told = rows[outcome.source]
     call = open_closed(outcome.code.name, outcome.code.source, outcome.code.literals)
     values = [_outcome(call, row) for row in told.select(outcome.inputs).iter_rows()]
-    labels = told.select(pl.col(spec.key).alias(request.key), pl.Series(OUTCOME, values, dtype=pl.Float64))
+    key = pl.col(spec.key).cast(TYPES[request.field(request.key).kind]).alias(request.key)
+    labels = told.select(key, pl.Series(OUTCOME, values, dtype=pl.Float64))
     labels = labels.drop_nulls().unique(request.key, keep="last", maintain_order=True)
     found = final.join(labels, on=request.key, how="inner", maintain_order="left")
     left_out["never got an outcome"] = final.height - found.height
@@ -139,8 +142,9 @@ def _check_enough(train: pl.DataFrame, tested: pl.DataFrame, test_from: datetime
 
 def table_rows(lookup: Lookup, spec: SourceSpec, frame: pl.DataFrame) -> list[tuple[str | int, tuple[Any, ...]]]:
     """Give the rows of a table that travel with the package."""
-    rows = frame.select(spec.key, *(_cast(column.name, column.type) for column in lookup.columns))
-    return [(row[0], row[1:]) for row in rows.unique(spec.key, keep="first", maintain_order=True).iter_rows()]
+    key = pl.col(spec.key).alias("@key")
+    rows = frame.select(key, *(_cast(column.name, column.type) for column in lookup.columns)).drop_nulls("@key")
+    return [(row[0], row[1:]) for row in rows.unique("@key", keep="first", maintain_order=True).iter_rows()]
 
 
 def seed_rows(lookup: Lookup, spec: SourceSpec, frame: pl.DataFrame) -> list[SeedRow]:
@@ -151,7 +155,7 @@ def seed_rows(lookup: Lookup, spec: SourceSpec, frame: pl.DataFrame) -> list[See
     rows = frame.select(pl.col(spec.key).alias("@key"), event, known, *columns).drop_nulls(
         ["@key", "@event", "@available"]
     )
-    last = rows.sort("@event", "@available").group_by("@key", maintain_order=True).tail(_KEPT)
+    last = rows.sort("@event", "@available", maintain_order=True).group_by("@key", maintain_order=True).tail(_KEPT)
     return [
         SeedRow(row["@key"], row["@event"], row["@available"], {one.name: row[one.name] for one in lookup.columns})
         for row in last.iter_rows(named=True)

@@ -1,7 +1,7 @@
 """The application: routes, and how errors look. CLI and console are its clients; it makes no decision of its own.
 
 Reads need the scope `read`, changes `release`, tokens `admin`. Errors are RFC 9457 problem documents. POSTs take an
-`Idempotency-Key`.
+`Idempotency-Key`, but for tokens: their answer holds a secret, and is not kept.
 """
 
 from datetime import datetime
@@ -120,9 +120,17 @@ def _add_changes(app: FastAPI, where: Installation, runner: Runner) -> None:
         """Ship a project folder: opens a walk, or gives the one under way."""
 
         def work() -> Response:
-            line = open_line(where, body.folder, as_of=body.as_of, dirty=body.dirty, rollout=body.rollout, by=caller)
+            line = open_line(
+                where,
+                body.folder,
+                as_of=body.as_of,
+                dirty=body.dirty,
+                rollout=body.rollout,
+                attended=runner.attended,
+                by=caller,
+            )
             runner.wake(line)
-            return _json({"id": line.id}, 202)
+            return _json({"id": line.id, "attended": line.attended}, 202)
 
         return await once(request, caller, work)
 
