@@ -194,8 +194,8 @@ def _run(demo: Demo) -> dict[str, Any]:
     demo.lockgate("rollback", ENDPOINT, "--reason", "a drill: is the way back open?")
     demo.replay(replay, BACK, LAST, "replay on v1 again")
     demo.replay(replay, LAST, DRAINED, "the last flights land", ask=False)
-    demo.lockgate("metrics", ENDPOINT)
     demo.lockgate("explain", replay.last_prediction)
+    demo.lockgate("metrics", ENDPOINT)
     result = _result(demo, replay, [first, second])
     demo.seconds["everything"] = time.monotonic() - began
     _summary(demo, result)

@@ -5,6 +5,7 @@
 - Of the rows that break a rule 100 at most are kept as examples.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,11 +14,13 @@ import polars as pl
 from lockgate.kernel.canonical import Digest
 from lockgate.kernel.verdicts import Verdict, worst
 from lockgate.records.check import CheckReport, Rule, RuleResult
-from lockgate.rules.frames import ROW_RULES, condition_of
+from lockgate.rules.frames import NEEDS_NUMBERS, ROW_RULES, condition_of
 
 __all__ = ["MOST_EXAMPLES", "examine"]
 
 MOST_EXAMPLES = 100
+
+_LARGEST_INTEGER = 2**53 - 1
 
 
 def examine(source: str, snapshot: Digest, frame: pl.DataFrame, rules: Sequence[Rule]) -> CheckReport:
@@ -55,7 +58,10 @@ def _compile(rule: Rule, frame: pl.DataFrame) -> pl.Expr | str:
         return f"no rule is called {rule.kind}"
     if rule.column not in frame.columns:
         return f"there is no column {rule.column}"
-    expression = ROW_RULES[rule.kind](rule.column, rule.parameters, frame.schema[rule.column])
+    kind = frame.schema[rule.column]
+    if rule.kind in NEEDS_NUMBERS and not kind.is_numeric():
+        return f"{rule.column} is no number, but {kind}"
+    expression = ROW_RULES[rule.kind](rule.column, rule.parameters, kind)
     try:
         frame.clear().select(expression)
     except pl.exceptions.PolarsError as error:
@@ -109,6 +115,8 @@ def _examples(frame: pl.DataFrame, expression: pl.Expr) -> tuple[dict[str, Any],
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any cell
     """Keep what JSON can say; name the rest."""
-    if isinstance(value, float) and value != value:  # noqa: PLR0124 - NaN is what differs from itself
-        return "NaN"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else str(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _LARGEST_INTEGER:
+        return str(value)
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -13,26 +13,25 @@ from typing import Any, Protocol
 
 import httpx
 
-from lockgate.kernel.errors import Fault, LockgateError, Unavailable
+from lockgate.kernel.errors import Broken, Fault, LockgateError, Refused, Unavailable
 from lockgate.kernel.folders import StateFolder
 
 __all__ = ["Client", "connect"]
 
 _PATIENCE = 60.0
+_OURS = 500
 
 
-class _Refusal(LockgateError):
-    """What the API answered instead of what was asked for."""
-
-    def __init__(self, problem: dict[str, Any], status: int) -> None:
-        faults = tuple(Fault(**fault) for fault in problem.get("errors", ()))
-        super().__init__(
-            problem.get("title", f"The API answered {status}"),
-            expected=problem.get("expected", ""),
-            found=problem.get("found", ""),
-            way_out=problem.get("way_out", ""),
-            faults=faults,
-        )
+def _error(problem: dict[str, Any], status: int) -> LockgateError:
+    """Give the error that the API answered with: the caller's to mend, or not."""
+    kind = Broken if status >= _OURS else Refused
+    return kind(
+        problem.get("title", f"The API answered {status}"),
+        expected=problem.get("expected", ""),
+        found=problem.get("found", ""),
+        way_out=problem.get("way_out", ""),
+        faults=tuple(Fault(**fault) for fault in problem.get("errors", ())),
+    )
 
 
 class _Send(Protocol):
@@ -141,4 +140,4 @@ def _answer(response: httpx.Response) -> Any:  # noqa: ANN401 - JSON
         problem = response.json()
     except ValueError:
         problem = {}
-    raise _Refusal(problem, response.status_code)
+    raise _error(problem, response.status_code)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Fitted", "LastSpan", "ModelWanted", "Parameters", "TrainingSet", "fitted", "last"]
 
 Parameters = Mapping[str, Any]
-"""The parameters of a model, as declared or as overridden for one walk."""
+"""The parameters of a model, as declared."""
 
 
 @dataclass(frozen=True, kw_only=True)

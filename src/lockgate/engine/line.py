@@ -410,5 +410,5 @@ def _stop_on_gates(verdicts: tuple[GateVerdict, ...]) -> None:
         msg,
         expected=f"every gate to say {Verdict.PASS.value}",
         found=found,
-        way_out="lockgate status shows what each saw.",
+        way_out="Mend the model or its data, or change what is asked of it.",
     )

@@ -14,11 +14,11 @@ from lockgate.kernel.canonical import Digest, digest_of, short
 from lockgate.kernel.verdicts import Verdict, worst
 from lockgate.records.check import CheckReport
 from lockgate.records.package import Evidence
-from lockgate.records.verdict import GateSpec, GateVerdict
+from lockgate.records.verdict import METRIC_DIRECTIONS, GateSpec, GateVerdict
 
 __all__ = ["GATES", "Case", "judge"]
 
-_MORE_IS_BETTER = frozenset(["roc_auc", "accuracy"])
+_MORE_IS_BETTER = {name for table in METRIC_DIRECTIONS.values() for name, sign in table.items() if sign > 0}
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,8 +38,8 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     name: str
     # sha256 of the token, hexadecimal.
     token_sha256: str
-    # What it allows.
-    scopes: frozenset[Scope]
+    # What it allows, sorted by name.
+    scopes: tuple[Scope, ...]
     # When it stops working; None for never.
     expires_at: Instant | None = None
 
@@ -47,7 +47,12 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 def mint(name: str, scopes: frozenset[Scope], expires_at: datetime | None = None) -> tuple[str, Grant]:
     """Make a new token: the secret to hand over, and the grant to keep."""
     token = f"lg_{secrets.token_urlsafe(32)}"
-    return token, Grant(name=name, token_sha256=_fingerprint(token), scopes=scopes, expires_at=expires_at)
+    return token, Grant(
+        name=name,
+        token_sha256=_fingerprint(token),
+        scopes=tuple(sorted(scopes, key=lambda scope: scope.value)),
+        expires_at=expires_at,
+    )
 
 
 class Access:
@@ -82,7 +87,7 @@ class Access:
             raise Forbidden(
                 msg,
                 expected=f"a token with scope '{scope.value}'",
-                found=", ".join(sorted(s.value for s in grant.scopes)) or "no scope",
+                found=", ".join(s.value for s in grant.scopes) or "no scope",
                 way_out=f"Ask for one: lockgate token new NAME --scope {scope.value}.",
             )
         return grant.name

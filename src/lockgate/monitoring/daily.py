@@ -32,7 +32,7 @@ class Cohorts:
         endpoint: its name.
         frame: predictions with outcomes.
         unmatched: how many outcomes have no prediction.
-        last_event: when the latest row of a source happened that was posted; None for none.
+        last_event: when the latest row that was posted had happened and was known; None for none.
     """
 
     def __init__(self, endpoint: str, frame: pl.DataFrame, unmatched: int, last_event: datetime | None = None) -> None:
@@ -112,6 +112,6 @@ def read_cohorts(endpoint: str, folder: Path) -> Cohorts:
     """
     outcomes = outcome_frame(folder)
     predictions = prediction_frame(folder)
-    happened = max((event.event_time for event in events(folder)), default=None)
+    happened = max((min(one.event_time, one.available_time) for one in events(folder)), default=None)
     last_event = None if happened is None else _EPOCH + timedelta(microseconds=happened)
     return Cohorts(endpoint, with_outcomes(predictions, outcomes), unmatched(predictions, outcomes), last_event)

@@ -2,7 +2,8 @@
 
 - The id is the sha256 of `manifest.json`, canonical JSON; every file is named there with its digest.
 - Nothing is parsed before its digest has been compared; what was compared is what is parsed (files are read once).
-- Paths are plain names with forward slashes; links are not followed; files that the manifest does not name are ignored.
+- Paths are plain names with forward slashes; a link in a file's place is not followed; files that the manifest does
+  not name are ignored.
 """
 
 import os

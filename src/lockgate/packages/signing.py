@@ -63,7 +63,11 @@ class Trust:
         """Read a trust store: every `*.pub` (PEM) in a folder; none there, nothing is trusted."""
         keys = {}
         for path in sorted(folder.glob("*.pub")):
-            key = load_pem_public_key(path.read_bytes())
+            try:
+                key = load_pem_public_key(path.read_bytes())
+            except ValueError as error:
+                msg = f"{path} is no public key"
+                raise Malformed(msg, expected="PEM of an Ed25519 public key", found=str(error)) from error
             if not isinstance(key, Ed25519PublicKey):
                 msg = f"{path} is no Ed25519 public key"
                 raise Malformed(msg, expected="PEM of an Ed25519 public key", found=type(key).__name__)
@@ -81,7 +85,9 @@ class Trust:
         payload = self._signed_payload(envelope)
         statement = parse(payload, _Statement)
         subject = {"sha256": statement.predicate.package.removeprefix("sha256:")}
-        if statement.type != STATEMENT_TYPE or [one.digest for one in statement.subject] != [subject]:
+        if (statement.type, statement.predicateType) != (STATEMENT_TYPE, PREDICATE_TYPE) or [
+            one.digest for one in statement.subject
+        ] != [subject]:
             msg = "This statement is about something else than its release"
             raise Malformed(msg, expected=str(subject), found=str([one.digest for one in statement.subject]))
         return statement.predicate

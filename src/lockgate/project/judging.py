@@ -7,15 +7,9 @@ from lockgate.declare.rules import RuleWanted
 from lockgate.kernel.names import nearest
 from lockgate.records.check import Rule
 from lockgate.records.features import FieldKind, OutcomeSpec, RequestSpec
-from lockgate.records.verdict import GateSpec
+from lockgate.records.verdict import METRIC_DIRECTIONS, GateSpec
 
-__all__ = ["BETTER", "compile_gates", "compile_rules"]
-
-BETTER: dict[str, dict[str, int]] = {
-    "binary": {"roc_auc": 1, "accuracy": 1, "log_loss": -1, "brier": -1},
-    "regression": {"mae": -1, "rmse": -1},
-}
-"""For each task its metrics: 1 where more is better, -1 where less is."""
+__all__ = ["compile_gates", "compile_rules"]
 
 
 def compile_rules(project: Project, request: RequestSpec | None, outcome: OutcomeSpec | None) -> tuple[Rule, ...]:
@@ -64,7 +58,7 @@ def compile_gates(project: Project, request: RequestSpec | None, outcome: Outcom
 
 
 def _check_metric(gate: GateWanted, task: str) -> None:
-    known = BETTER[task]
+    known = METRIC_DIRECTIONS[task]
     name = gate.parameters.get("metric")
     if name not in known:
         note(gate.where, expected=f"a metric for a {task} outcome", found=repr(name), hint=nearest(str(name), known))

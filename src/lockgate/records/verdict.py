@@ -5,7 +5,13 @@ from typing import Any
 from lockgate.kernel.canonical import Digest, Record
 from lockgate.kernel.verdicts import Verdict
 
-__all__ = ["GateSpec", "GateVerdict"]
+__all__ = ["METRIC_DIRECTIONS", "GateSpec", "GateVerdict"]
+
+METRIC_DIRECTIONS: dict[str, dict[str, int]] = {
+    "binary": {"roc_auc": 1, "accuracy": 1, "log_loss": -1, "brier": -1},
+    "regression": {"mae": -1, "rmse": -1},
+}
+"""For each task the metrics that a gate can name: 1 where more is better, -1 where less is."""
 
 
 class GateSpec(Record, tag="gate/1", frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import polars as pl
 
 from lockgate.records.check import Rule
 
-__all__ = ["ROW_RULES", "RowRule", "condition_of"]
+__all__ = ["NEEDS_NUMBERS", "ROW_RULES", "RowRule", "condition_of"]
 
 RowRule = Callable[[str, dict[str, Any], pl.DataType], pl.Expr]
 """From (column, parameters, its type) to where the rule is broken."""
@@ -41,6 +41,9 @@ ROW_RULES: dict[str, RowRule] = {
     "unique": _unique,
 }
 """The rules that each row keeps or breaks."""
+
+NEEDS_NUMBERS = frozenset(["between"])
+"""Those that mean nothing on a column of another type: Polars would compare a moment with a number."""
 
 
 def condition_of(rule: Rule) -> str:

@@ -98,7 +98,7 @@ class Endpoint:
         """
         posted = list(events)
         self._writers[Kind.EVENT].append(posted)
-        self.clock.move(event.event_time for event in posted)
+        self.clock.move(min(event.event_time, event.available_time) for event in posted)
         if self._loading:
             self._posted += posted
         for version in self.versions.values():

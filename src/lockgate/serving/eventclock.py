@@ -43,12 +43,20 @@ class EventClock:
         if self.watermark is None or latest > self.watermark:
             self.watermark = latest
 
-    def bounds(self, name: str, now: datetime, lateness: timedelta) -> dict[str, Check]:
-        """Give the check of a field that holds an event time; none for an endpoint that replays."""
+    def bounds(self, name: str, now: datetime, lateness: timedelta | None) -> dict[str, Check]:
+        """Give the check of a field that holds an event time; none for an endpoint that replays.
+
+        Args:
+            name: the field's.
+            now: by the control clock.
+            lateness: how far before the watermark it may lie; None for any distance.
+        """
         if self.replay:
             return {}
         latest = micros(now + AHEAD)
-        earliest = None if self.watermark is None else self.watermark - round(lateness.total_seconds() * _SECOND)
+        earliest = None
+        if self.watermark is not None and lateness is not None:
+            earliest = self.watermark - round(lateness.total_seconds() * _SECOND)
 
         def check(moment: datetime) -> Trouble | None:
             asked = micros(moment)
@@ -71,8 +79,12 @@ def latest_logged(folder: Path) -> int | None:
     """
     asked = (one.asked_at for path in _newest(folder, Kind.PREDICTION) for _, one in read_records(path, Prediction))
     observed = (one.observed_at for path in _newest(folder, Kind.OUTCOME) for _, one in read_records(path, Outcome))
-    happened = (one.event_time for path in _newest(folder, Kind.EVENT) for _, one in read_records(path, Event))
-    return max((moment for moments in (asked, observed, happened) for moment in moments), default=None)
+    told = (
+        min(one.event_time, one.available_time)
+        for path in _newest(folder, Kind.EVENT)
+        for _, one in read_records(path, Event)
+    )
+    return max((moment for moments in (asked, observed, told) for moment in moments), default=None)
 
 
 def _newest(folder: Path, kind: Kind) -> list[Path]:

@@ -52,7 +52,7 @@ class EventReader:
         """
         # What was stamped when it became known can't come from the future; with a stated delay, what happened can't.
         stamped = self._source.available_time or self._source.event_time or ""
-        checks = EventClock(replay=clock.replay).bounds(stamped, now, timedelta(0))
+        checks = clock.bounds(stamped, now, None)
         received = micros(now)
         return [self._event(row, received, by) for row in self._reader.read(body, checks)]
 

@@ -31,7 +31,7 @@ class OutcomeReader:
     """
 
     def __init__(self, endpoint: str, contract: Contract, *, replay: bool) -> None:
-        self._endpoint, self._lateness = endpoint, contract.request.lateness
+        self._endpoint = endpoint
         key = contract.request.field(contract.request.key)
         returns = contract.outcome.returns
         # A number is a number: an outcome that counts something may come as 3.0.
@@ -54,7 +54,7 @@ class OutcomeReader:
             Malformed, TooLarge, Invalid: as `BodyReader`.
             Corrupt: the log is damaged where it had to be searched.
         """
-        checks = {"prediction": self._logged(index.has), **clock.bounds("observed_at", now, self._lateness)}
+        checks = {"prediction": self._logged(index.has), **clock.bounds("observed_at", now, None)}
         received = micros(now)
         return [_outcome(row, received, by) for row in self._reader.read(body, checks)]
 

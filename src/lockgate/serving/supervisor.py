@@ -83,6 +83,8 @@ class _Supervisor:
             "started_at": self._since,
         }
         replace_file(self._state.up, msgspec.json.encode(document), mode=0o600)
+        control = "" if self._control is None else f", the control plane at {document['control']}"
+        _say(f"ready: endpoints answer at {document['predict']}{control}; Ctrl-C stops everything")
 
     async def _end(self) -> None:
         """Stop listening first, so that nobody knocks at a door that will not be opened."""

@@ -71,7 +71,7 @@ class NewToken(_Body):
 
 def make_app(where: Installation, runner: Runner, port: int = 80) -> FastAPI:
     """Make the application of an installation, listening on a port; `runner` walks what is shipped."""
-    app = FastAPI(title="Lockgate", version="1", docs_url="/api/v1/docs", openapi_url="/api/v1/openapi.json")
+    app = FastAPI(title="Lockgate", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     app.state.where = where
     app.state.runner = runner
     app.add_middleware(Door, port=port)
@@ -194,7 +194,9 @@ def _on_invalid(_: Request, error: Exception) -> Response:
 
 def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
-    problem = NotFound(f"{request.method} {request.url.path}: {error.detail}", way_out="/api/v1/docs lists the routes.")
+    problem = NotFound(
+        f"{request.method} {request.url.path}: {error.detail}", way_out="/api/v1/openapi.json lists the routes."
+    )
     problem_document = {**problem.problem(), "status": error.status_code}
     return Response(
         msgspec.json.encode(problem_document), error.status_code, error.headers, media_type="application/problem+json"
