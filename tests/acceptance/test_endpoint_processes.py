@@ -1,7 +1,6 @@
 """The endpoint as its operator meets it: plans, kills, drains and disks. Real processes, real files."""
 
 import json
-import os
 import resource
 import shutil
 import signal
@@ -10,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from lockgate.kernel.folders import StateFolder
@@ -237,8 +237,8 @@ def test_when_the_supervisor_is_killed_nobody_listens_two_seconds_later(state: S
         up.process.wait()
         time.sleep(2)
         assert not listens(up.port)
-        with pytest.raises(ProcessLookupError):
-            os.kill(worker, 0)
+        # Whoever adopted it may not have buried it yet.
+        assert not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE
     # What it left behind does not keep the next one from starting.
     with Running(state, "--predict-port", str(up.port)) as again:
         assert listens(again.port)

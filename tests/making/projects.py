@@ -87,11 +87,14 @@ def each(weight: float, parcels: int | None) -> float | None:
     features=[lg.fields("depot", "weight"), hour, rush, van_age, each, traffic["jams", "mood"]],
 )
 def fit(training: lg.TrainingSet, parameters: lg.Parameters) -> lg.Fitted:
-    from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
-    model = make_pipeline(SimpleImputer(keep_empty_features=True), LogisticRegression(C=parameters["strength"]))
+    model = HistGradientBoostingClassifier(
+        max_iter=20,
+        l2_regularization=parameters["strength"],
+        categorical_features=list(training.categorical),
+        random_state=0,
+    )
     return lg.fitted(model.fit(training.x, training.y), share=float(training.y.mean()))
 
 

@@ -90,7 +90,7 @@ def _metric(gate: GateSpec, case: Case) -> GateVerdict:
 
 
 def _metric_by(gate: GateSpec, case: Case, evidence: Evidence, expected: str) -> GateVerdict:
-    slices = evidence.values["slices"].get(gate.parameters["by"], {})
+    slices = evidence.values.get("slices", {}).get(gate.parameters["by"], {})
     judged = {
         value: _judge_rows(gate, one) for value, one in slices.items() if one["rows"] >= gate.parameters["min_rows"]
     }

@@ -72,7 +72,7 @@ def assemble(  # noqa: PLR0913 - a training set is made of these
     matrix = encode_rows(raw, features, vocabulary)
     frame = frame.with_columns(pl.Series(f"@{column.name}", matrix[:, i]) for i, column in enumerate(features.columns))
     left_out["not final when the test begins"] = frame.height - sum(is_test) - sum(is_train)
-    train, tested = frame.filter(pl.Series(is_train)), frame.filter(pl.Series(is_test))
+    train, tested = (frame.filter(pl.Series(used, dtype=pl.Boolean)) for used in (is_train, is_test))
     _check_enough(train, tested, test_from)
     return TrainingSet(
         snapshots=snapshots,

@@ -50,7 +50,7 @@ def fit(
 
     Raises:
         Failed: the function raised.
-        Invalid: it gave something that can't be packed.
+        Invalid: it gave something that can't be packed, or can't be asked.
     """
     training = TrainingSet(
         x=matrix(train, features),
@@ -61,20 +61,19 @@ def fit(
     began = time.perf_counter()
     try:
         given = function(training, dict(spec.parameters))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         msg = f"The fitting function {spec.name} failed"
         raise Failed(
             msg, found=f"{type(error).__name__}: {error}", way_out="Its output is kept with the walk."
         ) from error
     seconds = time.perf_counter() - began
     form = _format_of(spec, given)
-    data = FORMATS[form].dump(given.model)
     return FitResult(
         format=form,
-        model=data,
+        model=_packed(form, given.model),
         reference=_reference(given, spec, matrix(tested, features)),
         fitted=_described(given.model),
-        logged={name: float(value) for name, value in given.logged.items() if math.isfinite(value)},
+        logged=_logged(given),
         seconds=seconds,
     )
 
@@ -98,12 +97,40 @@ def _format_of(spec: ModelSpec, given: Any) -> str:  # noqa: ANN401 - whatever t
 def _reference(given: Fitted, spec: ModelSpec, x: Any) -> Reference:  # noqa: ANN401 - NDArray[np.float64]
     """Put questions to the object itself, before it is packed; what the package answers must be the same."""
     chosen = x[np.unique(np.linspace(0, len(x) - 1, _QUESTIONS).astype(int))]
-    scores = given.model.predict_proba(chosen)[:, 1] if spec.task == "binary" else given.model.predict(chosen)
+    ask, shape = ("predict_proba", (len(chosen), 2)) if spec.task == "binary" else ("predict", (len(chosen),))
+    expected = f"{ask} to give {' by '.join(map(str, shape))} finite numbers"
+    try:
+        answers = np.asarray(getattr(given.model, ask)(chosen), dtype=np.float64)
+    except Exception as error:
+        msg = f"The model that {spec.name} fitted can't be asked"
+        raise Invalid(msg, expected=expected, found=f"{type(error).__name__}: {error}") from error
+    if answers.shape != shape or not np.isfinite(answers).all():
+        msg = f"The model that {spec.name} fitted gives other answers than it must"
+        found = " by ".join(map(str, answers.shape)) if answers.shape != shape else "numbers that are not finite"
+        raise Invalid(msg, expected=expected, found=found)
+    scores = answers[:, 1] if spec.task == "binary" else answers
     return Reference(
         x=tuple(tuple(None if math.isnan(value) else float(value) for value in row) for row in chosen),
         scores=tuple(float(score) for score in scores),
         tolerance=_TOLERANCE,
     )
+
+
+def _packed(form: str, model: Any) -> bytes:  # noqa: ANN401 - what the format took
+    try:
+        return FORMATS[form].dump(model)
+    except Exception as error:
+        msg = f"This {type(model).__name__} can't be stored"
+        raise Invalid(msg, expected="a model of plain parts", found=f"{type(error).__name__}: {error}") from error
+
+
+def _logged(given: Fitted) -> dict[str, float]:
+    """Give the numbers that were logged; JSON has no NaN and no infinity, so those are left out."""
+    for name, value in given.logged.items():
+        if not isinstance(value, int | float | np.number):
+            msg = f"{name} is no number to log"
+            raise Invalid(msg, expected=f"lockgate.fitted(model, {name}=<number>)", found=repr(value)[:80])
+    return {name: float(value) for name, value in given.logged.items() if math.isfinite(value)}
 
 
 def _described(model: Any) -> str:  # noqa: ANN401 - any estimator

@@ -1,0 +1,298 @@
+"""Wrote the records beside this file, when 0.1 was made: one document of each kind, every field with a value.
+
+Not run again: what an earlier release wrote stays as it is. `RECORDS` says what the documents mean.
+"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from lockgate.kernel.canonical import Record, canonical, sha256
+from lockgate.kernel.verdicts import Verdict
+from lockgate.project.blueprint import Blueprint
+from lockgate.records.check import CheckReport, Rule, RuleResult
+from lockgate.records.features import (
+    Code,
+    FeatureSet,
+    FeatureSpec,
+    Field,
+    FieldKind,
+    Input,
+    InputKind,
+    Lookup,
+    LookupColumn,
+    ModelColumn,
+    OutcomeSpec,
+    RequestSpec,
+    TrainingSet,
+    Unseen,
+)
+from lockgate.records.line import Line, LineEnd, Step, Tree
+from lockgate.records.monitoring import DailyMetric
+from lockgate.records.package import Contract, Evidence, Package, PackageFile, Reference
+from lockgate.records.release import Release
+from lockgate.records.rollout import Endpoint, Experiment, LiveLevel, Region, Share, TrafficPlan
+from lockgate.records.snapshot import RowFile, Snapshot, SnapshotColumn
+from lockgate.records.source import SourceSpec
+from lockgate.records.training import Environment, Machine, ModelSpec, TrainingRun
+from lockgate.records.verdict import GateSpec, GateVerdict
+
+AT = datetime(2013, 3, 1, 13, 15, 0, 250_000, tzinfo=UTC)
+A, B, C = (sha256(letter) for letter in (b"a", b"b", b"c"))
+DAY = timedelta(days=1)
+
+MACHINE = Machine(processor="x86", cores=2, memory=8_000_000_000, platform="Linux x86_64")
+SOURCE = SourceSpec(
+    name="weather",
+    function="tables:weather",
+    key="origin",
+    event_time="hour",
+    available_delay=timedelta(minutes=50),
+    stale_after=timedelta(hours=3),
+)
+RULE = Rule(source="weather", kind="between", column="wind", parameters={"low": 0, "high": 150.5}, at_most=0.001)
+REQUEST = RequestSpec(
+    name="Flight",
+    key="flight_id",
+    asked_at="departure",
+    history="schedule",
+    lateness=7 * DAY,
+    fields=(
+        Field(name="flight_id", kind=FieldKind.TEXT),
+        Field(name="departure", kind=FieldKind.TIME),
+        Field(name="origin", kind=FieldKind.CATEGORY, unseen=Unseen.REFUSE),
+        Field(name="distance", kind=FieldKind.FLOAT, nullable=True, low=10.0, high=6000.0),
+    ),
+)
+CODE = Code(name="hour", source="def hour(departure):\n    return departure.hour + N", literals={"N": "1"})
+FEATURES = FeatureSet(
+    timezone="America/New_York",
+    lookups=(
+        Lookup(
+            source="weather",
+            by="origin",
+            columns=(LookupColumn(name="wind", type=FieldKind.FLOAT), LookupColumn(name="rain")),
+            clocked=True,
+            stale_after=timedelta(hours=3),
+        ),
+    ),
+    features=(
+        FeatureSpec(
+            name="hour",
+            version=2,
+            inputs=(Input(parameter="departure", kind=InputKind.FIELD, name="departure"),),
+            returns=FieldKind.INT,
+            code=CODE,
+        ),
+    ),
+    columns=(
+        ModelColumn(name="hour", kind=InputKind.FEATURE, origin="hour", type=FieldKind.INT),
+        ModelColumn(name="weather_wind", kind=InputKind.LOOKUP, origin="wind", source="weather", type=None),
+    ),
+)
+OUTCOME = OutcomeSpec(
+    name="late",
+    source="arrivals",
+    inputs=("delay",),
+    returns=FieldKind.BOOL,
+    final_after=DAY,
+    never="exclude",
+    code=Code(name="late", source="def late(delay):\n    return delay > 15"),
+)
+MODEL = ModelSpec(
+    name="fit",
+    function="project:fit",
+    parameters={"rate": 0.08, "trees": 100},
+    task="binary",
+    threshold=0.5,
+    test_seconds=1_209_600.0,
+)
+GATE = GateSpec(kind="metric", parameters={"metric": "roc_auc", "at_least": 0.6, "by": "origin", "min_rows": 200})
+ROWS = RowFile(digest=B, bytes=2048, rows=100)
+
+RECORDS: tuple[Record, ...] = (
+    SOURCE,
+    Snapshot(
+        source="weather",
+        spec=A,
+        columns=(SnapshotColumn(name="wind", type="Float64", nulls=3),),
+        rows=100,
+        files=(ROWS,),
+        fingerprint="polars-2.0.0:00000000deadbeef",
+        first_event=AT - DAY,
+        last_event=AT,
+        known_until=AT + timedelta(minutes=50),
+        parents=(C,),
+    ),
+    RULE,
+    CheckReport(
+        source="weather",
+        snapshot=A,
+        rows=100,
+        results=(
+            RuleResult(
+                rule="between(wind)",
+                condition="0 ≤ wind ≤ 150.5",
+                rows=100,
+                failures=1,
+                at_most=0.001,
+                verdict=Verdict.FAIL,
+                examples=({"wind": 1048.4, "origin": "EWR", "rain": None},),
+                note="",
+            ),
+            RuleResult(
+                rule="missing(x)",
+                condition="x is there",
+                rows=None,
+                failures=0,
+                at_most=0.0,
+                verdict=Verdict.FAIL,
+                note="it did not run: there is no column x",
+            ),
+        ),
+        verdict=Verdict.FAIL,
+    ),
+    REQUEST,
+    FEATURES,
+    OUTCOME,
+    TrainingSet(
+        snapshots={"weather": A, "schedule": B},
+        features=A,
+        outcome=B,
+        known_until=AT,
+        test_from=AT - 14 * DAY,
+        first_asked=AT - 60 * DAY,
+        last_asked=AT - DAY,
+        train_rows=900,
+        test_rows=100,
+        left_out={"outcome not final yet": 10, "never got an outcome": 3},
+        train_files=(ROWS,),
+        test_files=(ROWS,),
+        vocabulary={"origin": ("EWR", "JFK", "Zürich")},
+    ),
+    MODEL,
+    Environment(python="3.11.7", packages={"lockgate": "0.1.0", "numpy": "2.3.0"}),
+    TrainingRun(
+        project="flight-delay",
+        model=A,
+        training_set=B,
+        code=C,
+        environment=A,
+        parameters={"trees": 100},
+        fitted="HistGradientBoostingClassifier (scikit-learn 1.8.0)",
+        logged={"late_share": 0.25},
+        output=B,
+        machine=MACHINE,
+        seconds=1.5,
+        peak_memory=200_000_000,
+    ),
+    Contract(
+        request=REQUEST,
+        features=FEATURES,
+        sources=(SOURCE,),
+        vocabulary={"origin": ("EWR", "JFK")},
+        outcome=OUTCOME,
+        task="binary",
+        threshold=0.5,
+    ),
+    Reference(x=((1.5, None), (0.1, -2.0)), scores=(0.25, 0.7500000000000001), tolerance=1e-9),
+    Package(
+        project="flight-delay",
+        format="skops/1",
+        files=(PackageFile(path="contract.json", digest=A, bytes=10), PackageFile(path="model.bin", digest=B, bytes=20)),
+        training_set=A,
+        code=B,
+        environment=C,
+        parameters={"trees": 100, "rate": 0.08},
+    ),
+    Evidence(
+        package=A,
+        kind="metrics",
+        on=B,
+        at=AT,
+        machine=MACHINE,
+        values={"rows": 100, "metrics": {"roc_auc": 0.75, "brier": None}, "slices": {}},
+    ),
+    GATE,
+    GateVerdict(
+        gate="metric roc_auc by origin",
+        package=A,
+        verdict=Verdict.INCONCLUSIVE,
+        expected="roc_auc ≥ 0.6 for each origin",
+        found="no value with enough rows",
+        note="too few rows to judge: EWR",
+        evidence=(B, C),
+    ),
+    Release(
+        endpoint="flight-delay",
+        number=3,
+        package=A,
+        training_run=B,
+        evidence=(A, B),
+        verdicts=(C,),
+        commit="0123456789abcdef0123456789abcdef01234567",
+        dirty=True,
+        line="line-1",
+        by="ada",
+        at=AT,
+    ),
+    Endpoint(name="flight-delay", replay=True, by="ada", at=AT),
+    TrafficPlan(
+        endpoint="flight-delay",
+        number=4,
+        live=A,
+        level=LiveLevel.PROVISIONAL,
+        previous=B,
+        canaries=(Share(release=C, share=0.05),),
+        shadows=(Share(release=C, share=0.2),),
+        experiments=(
+            Experiment(
+                name="warm", arms=(Share(release=A, share=0.5), Share(release=B, share=0.5)), sticky_by="tail_number"
+            ),
+        ),
+        regions={"eu": Region(live=B, canaries=(Share(release=C, share=0.1),))},
+        reason="v3 passed its gates",
+        by="ada",
+        at=AT,
+    ),
+    DailyMetric(
+        endpoint="flight-delay",
+        version=3,
+        day="2013-03-17",
+        metric="roc_auc",
+        predictions=1000,
+        matured=0.5,
+        n=480,
+        value=0.75,
+        naive_n=900,
+        naive_value=None,
+    ),
+    Tree(files={"project.py": A, "tables.py": B}),
+    Blueprint(
+        name="flight-delay",
+        owner="operations",
+        timezone="America/New_York",
+        sources=(SOURCE,),
+        rules=(RULE,),
+        request=REQUEST,
+        features=FEATURES,
+        outcome=OUTCOME,
+        model=MODEL,
+        gates=(GATE,),
+    ),
+    Step(
+        key=A,
+        station="training",
+        consumed={"training_set": A, "test": "14 d"},
+        produced={"run": B},
+        line="line-1",
+        began_at=AT,
+        seconds=2.5,
+    ),
+    LineEnd(line="line-1", result="released", reason="v3 passed its gates", release=A, at=AT),
+)
+
+
+def write(folder: Path) -> None:
+    for record in RECORDS:
+        name = str(type(record).__struct_config__.tag).partition("/")[0]
+        (folder / f"{name}.json").write_bytes(canonical(record))
