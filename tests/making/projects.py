@@ -90,7 +90,7 @@ def fit(training: lg.TrainingSet, parameters: lg.Parameters) -> lg.Fitted:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(
-        max_iter=20,
+        max_iter=5,
         l2_regularization=parameters["strength"],
         categorical_features=list(training.categorical),
         random_state=0,

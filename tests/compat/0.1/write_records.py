@@ -6,7 +6,7 @@ Not run again: what an earlier release wrote stays as it is. `RECORDS` says what
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from lockgate.kernel.canonical import Record, canonical, sha256
+from lockgate.kernel.canonical import Record, canonical, digest_of, sha256
 from lockgate.kernel.verdicts import Verdict
 from lockgate.project.blueprint import Blueprint
 from lockgate.records.check import CheckReport, Rule, RuleResult
@@ -198,7 +198,10 @@ RECORDS: tuple[Record, ...] = (
     Package(
         project="flight-delay",
         format="skops/1",
-        files=(PackageFile(path="contract.json", digest=A, bytes=10), PackageFile(path="model.bin", digest=B, bytes=20)),
+        files=(
+            PackageFile(path="contract.json", digest=A, bytes=10),
+            PackageFile(path="model.bin", digest=B, bytes=20),
+        ),
         training_set=A,
         code=B,
         environment=C,
@@ -288,11 +291,27 @@ RECORDS: tuple[Record, ...] = (
         began_at=AT,
         seconds=2.5,
     ),
+    Line(
+        id="line-1",
+        project="flight-delay",
+        folder="examples/flight_delay",
+        commit="0123456789abcdef0123456789abcdef01234567",
+        dirty=False,
+        code=A,
+        environment=B,
+        parameters={"as_of": "2013-03-01T00:00:00Z", "rollout": True},
+        attended=True,
+        by="ada",
+        at=AT,
+    ),
     LineEnd(line="line-1", result="released", reason="v3 passed its gates", release=A, at=AT),
 )
 
 
 def write(folder: Path) -> None:
+    digests = {}
     for record in RECORDS:
         name = str(type(record).__struct_config__.tag).partition("/")[0]
         (folder / f"{name}.json").write_bytes(canonical(record))
+        digests[name] = digest_of(record)
+    (folder / "digests.txt").write_text("".join(f"{digest} {name}\n" for name, digest in sorted(digests.items())))

@@ -17,7 +17,7 @@ from lockgate.kernel.folders import StateFolder
 from lockgate.ledger.blobs import disk_blobs, memory_blobs
 from lockgate.ledger.memory import MemoryLedger
 from lockgate.ledger.opening import open_ledger
-from lockgate.ledger.protocols import Entry, Lease
+from lockgate.ledger.protocols import Entry, Lease, Move
 from lockgate.packages.folder import MANIFEST, pack
 from lockgate.packages.runtime import load_package
 from lockgate.packages.signing import Trust, make_key
@@ -285,6 +285,50 @@ def test_no_number_is_given_twice_to_many_who_ask_at_once(kind: str, request: py
     assert len(given) + len(lost) == 48
     assert sorted(given) == list(range(1, len(given) + 1))
     assert shelf.next_number(NAME, by="tests", at=START) == len(given) + 1
+
+
+class Overtaken(MemoryLedger):
+    """A ledger whose pointer moves once, by somebody else's hand, between being read and being moved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._inner = super().pointers
+        self._rivals: list[Callable[[], object]] = []
+
+    def overtake(self, rival: Callable[[], object]) -> None:
+        self._rivals.append(rival)
+
+    @property
+    def pointers(self) -> Any:  # noqa: ANN401 - this very object, which reads and moves
+        return self
+
+    def read(self, name: str) -> Move | None:
+        found = self._inner.read(name)
+        if self._rivals:
+            self._rivals.pop()()
+        return found
+
+    def move(self, name: str, **how: Any) -> Move:  # noqa: ANN401 - as pointers have it
+        return self._inner.move(name, **how)
+
+
+@pytest.mark.parametrize("before", [0, 3], ids=["the first number", "a later number"])
+def test_who_is_overtaken_is_given_no_number(tmp_path: Path, before: int) -> None:
+    ledger = Overtaken()
+    raced = Shelf(ledger, memory_blobs(), StateFolder(tmp_path))
+    taken: list[int] = []
+
+    def take() -> None:
+        taken.append(raced.next_number(NAME, by="rival", at=START))
+
+    for _ in range(before):
+        take()
+    ledger.overtake(take)
+
+    with pytest.raises(Conflict):
+        raced.next_number(NAME, by="tests", at=START)
+    take()
+    assert taken == list(range(1, before + 3))
 
 
 def test_a_release_is_kept_with_an_envelope_that_others_can_verify(shelf: Shelf) -> None:

@@ -113,11 +113,13 @@ def test_differences_add_up_and_missing_equals_missing() -> None:
     values = made.test.height * len(bound().columns)
     assert made.test["@van_age"].is_nan().any()
     one = planted(made.test, "@weight", 5, math.nextafter(made.test["@weight"][5], math.inf))
-    two = planted(one, "@hour", 0, math.inf)
+    two = planted(one, "@hour", 0, math.nan)
+    three = planted(two, "@van_age", made.test["@van_age"].is_nan().to_list().index(True), 3.0)
 
     assert transform_mismatches(loaded, made.test) == (values, 0)
     assert transform_mismatches(loaded, one) == (values, 1)
     assert transform_mismatches(loaded, two) == (values, 2)
+    assert transform_mismatches(loaded, three) == (values, 3)
 
 
 @pytest.mark.xfail(reason="0.0 == -0.0: values are compared, not bits, as the docstring says", strict=True)
