@@ -115,6 +115,25 @@ def test_two_ships_of_the_same_thing_are_one_walk(workshop: Workshop) -> None:
     assert workshop.fits() == 1
 
 
+def test_code_that_changes_while_it_is_shipped_is_not_used(workshop: Workshop) -> None:
+    (workshop.data / "slow-orders").touch()
+    shipping = workshop.begin("ship", str(workshop.project))
+    wait_for(lambda: '"station":"snapshots orders","state":"began"' in workshop.told())
+    with (workshop.project / "tables.py").open("a") as file:
+        file.write("\nEXTRA = 1\n")
+    (workshop.data / "slow-orders").unlink()
+    _, err = shipping.communicate(timeout=60)
+    assert shipping.returncode == 2
+    assert "was changed while it was being shipped" in err
+    assert workshop.fits() == 0
+
+
+def test_a_release_can_be_made_without_putting_it_live(workshop: Workshop) -> None:
+    made = workshop.ship("--no-rollout")
+    assert (made["version"], made["level"]) == ("v1", "released")
+    assert workshop.status()["endpoints"][0]["plan"] is None
+
+
 def test_training_gets_neither_key_nor_ledger(shipped: Workshop) -> None:
     environment = (shipped.data / "fits.log").read_text()
     assert "LOCKGATE" not in environment

@@ -168,7 +168,9 @@ def _print(found: Any, as_json: bool, show: Any) -> None:  # noqa: ANN401, FBT00
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:
-        show(found)
+        from lockgate.cli.showing import safe  # noqa: PLC0415 - a command loads what it needs
+
+        show(safe(found))
 
 
 def main() -> None:

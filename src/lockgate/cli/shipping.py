@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from lockgate.cli import showing
@@ -89,7 +90,7 @@ def _draw(progress: Progress, tasks: dict[str, TaskID], told: list[dict[str, Any
         done = one["state"] in {"done", "found"}
         progress.update(tasks[station], completed=1.0 if done else one.get("share", 0.0))
         if note:
-            progress.update(tasks[station], note=note)
+            progress.update(tasks[station], note=escape(note))
 
 
 def _finish(client: Client, walk: str, end: dict[str, Any], *, as_json: bool, console: Console) -> None:
@@ -105,7 +106,7 @@ def _finish(client: Client, walk: str, end: dict[str, Any], *, as_json: bool, co
     if as_json:
         print(json.dumps({"walk": walk, "endpoint": endpoint["name"], **release}, indent=2))  # noqa: T201 - what the command is for
         return
-    showing.gates(release, console)
+    showing.gates(showing.safe(release), console)
     mark = ", uncommitted changes" if line["dirty"] else ""
     console.print(
         f"[bold green]{endpoint['name']} {release['version']}[/] is {release['level']}"

@@ -3,12 +3,23 @@
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lockgate.cli.charts import bars
 from lockgate.kernel.canonical import short
 
-__all__ = ["endpoint", "explanation", "gates", "metrics", "overview", "rolled_back"]
+__all__ = ["endpoint", "explanation", "gates", "metrics", "overview", "rolled_back", "safe"]
+
+
+def safe(found: Any) -> Any:  # noqa: ANN401 - JSON
+    """Keep what callers and users wrote from being read as markup."""
+    if isinstance(found, dict):
+        return {name: safe(value) for name, value in found.items()}
+    if isinstance(found, list):
+        return [safe(value) for value in found]
+    return escape(found) if isinstance(found, str) else found
+
 
 _COLOURS = {"pass": "green", "warn": "yellow", "inconclusive": "yellow", "fail": "red"}
 

@@ -88,6 +88,8 @@ def run_child(job: Job, scratch: Path, result: type[T], progress: Progress = lam
             stdout=output,
             stderr=subprocess.STDOUT,
             env=_environment(),
+            # Ctrl-C is for the one who started this; a child ends when its parent does.
+            start_new_session=True,
             pass_fds=(writing,),
         )
     os.close(writing)

@@ -26,7 +26,9 @@ __all__ = [
     "current_plan",
     "deliver",
     "endpoint_names",
+    "ensure_endpoint",
     "find_endpoint",
+    "install_current",
 ]
 
 _PATIENCE = 10.0
@@ -92,6 +94,23 @@ def create_endpoint(where: Installation, name: str, *, replay: bool, by: str) ->
     return endpoint
 
 
+def ensure_endpoint(where: Installation, name: str, *, by: str) -> None:
+    """Make an ordinary endpoint, unless there is one of that name."""
+    if where.shelf.ledger.records.get("endpoint", name) is None:
+        create_endpoint(where, name, replay=False, by=by)
+
+
+def install_current(where: Installation, name: str) -> None:
+    """Write what an endpoint's workers read, for the plan in force; again if it changed meanwhile.
+
+    So that of two who install at once, the one that is later leaves the newer plan, whatever it decided itself.
+    """
+    endpoint, installed = find_endpoint(where, name), None
+    while (plan := current_plan(where, name)) is not None and plan != installed:
+        where.shelf.install(endpoint, plan)
+        installed = plan
+
+
 def deliver(
     where: Installation,
     endpoint: str,
@@ -105,8 +124,7 @@ def deliver(
     Raises:
         Conflict: the plan was changed by somebody else meanwhile; read it and decide again.
     """
-    if where.shelf.ledger.records.get("endpoint", endpoint) is None:
-        create_endpoint(where, endpoint, replay=False, by=by)
+    ensure_endpoint(where, endpoint, by=by)
     before = current_plan(where, endpoint)
     plan = decide(before)
     plan_id = digest_of(plan)
@@ -121,7 +139,7 @@ def deliver(
             at=where.clock(),
             fence=fence,
         )
-    where.shelf.install(find_endpoint(where, endpoint), plan)
+    install_current(where, endpoint)
     answer = ask_supervisor(where, {"do": "obey", "endpoint": endpoint})
     if answer is None:
         return Delivered(plan=plan, plan_id=plan_id, acks=(), errors=("no endpoint is running; lockgate up starts it",))

@@ -7,19 +7,21 @@ digest. User code runs in children only; the signing key is used here, where non
 """
 
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import polars as pl
 
 from lockgate.checks.examine import examine
 from lockgate.engine.children import Job, run_child
-from lockgate.engine.delivery import current_plan, deliver
+from lockgate.engine.delivery import current_plan, deliver, ensure_endpoint
 from lockgate.engine.jobs import Fit, Loaded, Measured, SourceRows, Taken
 from lockgate.engine.machine import environment, machine
+from lockgate.engine.repository import look
 from lockgate.engine.walk import Told, Walk
 from lockgate.gates.judge import Case, judge
-from lockgate.kernel.canonical import Digest, canonical, digest_of
-from lockgate.kernel.errors import GateClosed
+from lockgate.kernel.canonical import Digest, canonical, digest_of, short
+from lockgate.kernel.errors import Conflict, GateClosed
 from lockgate.kernel.verdicts import Verdict, worst
 from lockgate.packages.folder import pack
 from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE
@@ -29,12 +31,15 @@ from lockgate.records.check import CheckReport
 from lockgate.records.features import FeatureSet, FieldKind, TrainingSet
 from lockgate.records.package import Contract, Evidence
 from lockgate.records.release import Release
+from lockgate.records.rollout import TrafficPlan
 from lockgate.records.snapshot import Snapshot
 from lockgate.records.training import TrainingRun
 from lockgate.records.verdict import GateVerdict
 from lockgate.rollout.plans import go_live
 
 __all__ = ["walk_the_line"]
+
+T = TypeVar("T")
 
 
 def walk_the_line(walk: Walk) -> Digest:
@@ -76,6 +81,7 @@ class _Made:
         self.set_made: dict[str, Digest]
         self.run_made: dict[str, Digest]
         self.package_id: Digest
+        self.rival: Digest | None = None
         self.verdict_ids: tuple[Digest, ...]
         self.evidence_ids: tuple[Digest, ...]
 
@@ -84,7 +90,7 @@ class _Made:
 
         def work() -> dict[str, Digest]:
             self.walk.keep(environment())
-            loaded = run_child(self._job("load"), self.walk.scratch / "load", Loaded)
+            loaded = self._run_code("load", {}, self.walk.scratch / "load", Loaded)
             places = self.shelf.blobs.put(msgspec.json.encode(loaded.places, order="sorted"))
             return {"blueprint": self.walk.keep(loaded.blueprint), "places": places}
 
@@ -101,8 +107,11 @@ class _Made:
             consumed = {"source": digest_of(spec), "code": self.walk.line.code, "walk": self.walk.line.id}
 
             def work(spec=spec, scratch=scratch) -> dict[str, Digest]:  # type: ignore[no-untyped-def] # noqa: ANN001 - bound now, in the loop
-                arguments = {"spec": msgspec.to_builtins(spec), "as_of": self.walk.line.parameters["as_of"]}
-                taken = run_child(self._job("snapshot", arguments), scratch, Taken)
+                arguments = {
+                    "spec": msgspec.to_builtins(spec),
+                    "as_of": self.walk.line.parameters["as_of"] or self.walk.line.at.isoformat(),
+                }
+                taken = self._run_code("snapshot", arguments, scratch, Taken)
                 for file in taken.snapshot.files:
                     self.shelf.blobs.put_file(scratch / "rows.parquet")
                     self.walk.tell(
@@ -179,7 +188,7 @@ class _Made:
                 "train": str(self._rows_of("train")),
                 "test": str(self._rows_of("test")),
             }
-            found = run_child(self._job("fit", arguments), scratch, Fit)
+            found = self._run_code("fit", arguments, scratch, Fit)
             run = TrainingRun(
                 project=self.blueprint.name,
                 model=digest_of(model),
@@ -240,6 +249,7 @@ class _Made:
     def gates(self) -> None:
         """Measure the package and the live one on the same rows, in children; then judge."""
         live = self._live()
+        self.rival = live[0] if live else None
         specs = self.blueprint.gates
         consumed = {
             "package": self.package_id,
@@ -280,6 +290,7 @@ class _Made:
 
         def work() -> dict[str, Digest]:
             now, endpoint = self.walk.where.clock(), self.blueprint.name
+            ensure_endpoint(self.walk.where, endpoint, by=line.by)
             release = Release(
                 endpoint=endpoint,
                 number=self.shelf.next_number(endpoint, by=line.by, at=now, fence=self.walk.fence),
@@ -304,22 +315,36 @@ class _Made:
         def work() -> dict[str, Digest]:
             number = self.shelf.get(Release, release).number
             reason = f"v{number} passed its gates"
-            found = deliver(
-                where,
-                endpoint,
-                lambda plan: (
-                    plan
-                    if plan is not None and plan.live == release  # moved by this step before a crash
-                    else go_live(plan, endpoint=endpoint, release=release, reason=reason, by=line.by, at=where.clock())
-                ),
-                by=line.by,
-                fence=self.walk.fence,
-            )
+
+            def decide(plan: TrafficPlan | None) -> TrafficPlan:
+                if plan is not None and plan.live == release:
+                    return plan  # moved by this step before a crash
+                if (plan.live if plan else None) != self.rival:
+                    msg = f"Another release went live on {endpoint} while this one was being judged"
+                    raise Conflict(msg, way_out="Ship again: it is then judged against that one.")
+                return go_live(plan, endpoint=endpoint, release=release, reason=reason, by=line.by, at=where.clock())
+
+            found = deliver(where, endpoint, decide, by=line.by, fence=self.walk.fence)
             said = "; ".join(found.errors) or f"{len(found.acks)} worker obeys"
             self.walk.tell(Told(station="rollout", state="going", share=1, text=said))
             return {"plan": found.plan_id}
 
         self.walk.step("rollout", {"release": release, "walk": line.id}, work)
+
+    def _run_code(self, kind: str, arguments: dict[str, object], scratch: Path, result: type[T]) -> T:
+        """Run a child that imports the project's code, and refuse its result if that was not the code of this walk."""
+        self._check_code()
+        found = run_child(self._job(kind, arguments), scratch, result)
+        self._check_code()
+        return found
+
+    def _check_code(self) -> None:
+        line = self.walk.line
+        found = look(Path(line.folder))
+        if (found.code, bool(found.changed)) != (line.code, line.dirty):
+            msg = f"{line.folder} was changed while it was being shipped; nothing of it was used"
+            hint = "Ship again: a new walk begins, and finds all that has not changed."
+            raise Conflict(msg, expected=f"code {short(line.code)}", found=short(found.code), way_out=hint)
 
     def _job(self, kind: str, arguments: dict[str, object] | None = None) -> Job:
         return Job(kind=kind, folder=self.walk.line.folder, arguments=arguments or {})

@@ -11,7 +11,7 @@ import uvicorn
 
 from lockgate.engine.api.app import make_app
 from lockgate.engine.clock import now
-from lockgate.engine.delivery import current_plan, endpoint_names, find_endpoint
+from lockgate.engine.delivery import endpoint_names, install_current
 from lockgate.engine.installation import Installation, installation
 from lockgate.engine.runner import Runner
 
@@ -50,9 +50,7 @@ class _Server(uvicorn.Server):
 def restore(where: Installation) -> None:
     """Write again what every endpoint's workers read: the ledger is right, a folder may have been lost."""
     for name in endpoint_names(where):
-        plan = current_plan(where, name)
-        if plan is not None:
-            where.shelf.install(find_endpoint(where, name), plan)
+        install_current(where, name)
 
 
 def _end_with_parent(server: uvicorn.Server) -> None:

@@ -49,9 +49,16 @@ class Runner:
         self._stopping.set()
 
     def _walk(self, line: Line) -> None:
+        while not self._has_ended(line):
+            try:
+                advance(self._where, line)
+            except (LockgateError, OSError):
+                traceback.print_exc()  # a lost lease, a full disk: it is taken up again
+            if self._stopping.wait(_LOOK_AGAIN / 10):
+                return
+
+    def _has_ended(self, line: Line) -> bool:
         try:
-            while not advance(self._where, line) and not has_ended(self._where, line):
-                if self._stopping.wait(_LOOK_AGAIN):
-                    return
+            return has_ended(self._where, line)
         except LockgateError:
-            traceback.print_exc()  # a lost lease, a ledger that is gone: whoever takes the walk up goes on
+            return False

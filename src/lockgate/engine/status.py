@@ -37,7 +37,7 @@ class ReleaseSeen(msgspec.Struct, kw_only=True):
 
     release: Digest
     version: str
-    # `live`, `previous` or `retired`.
+    # `live`, `previous`, `retired`, or `released` where it never answered.
     level: str
     package: Digest
     commit: str
@@ -126,26 +126,29 @@ def endpoint_status(where: Installation, name: str) -> EndpointStatus:
     endpoint = find_endpoint(where, name)
     plan = current_plan(where, name)
     moves = where.shelf.ledger.pointers.history(f"plan/{name}")
+    plans = [where.shelf.get(TrafficPlan, move.value) for move in reversed(moves)]
+    levels: dict[Digest | None, str] = dict.fromkeys((one.live for one in plans), "retired")
+    if plan is not None:
+        levels |= {plan.previous: "previous", plan.live: "live"}
     stored = where.shelf.ledger.records.latest("release", subject=name, limit=1000)
     return EndpointStatus(
         name=name,
         replay=endpoint.replay,
         plan=plan,
-        plans=[where.shelf.get(TrafficPlan, move.value) for move in reversed(moves)],
-        releases=[_release(where, one.id, plan) for one in stored],
+        plans=plans,
+        releases=[_release(where, one.id, levels.get(one.id, "released")) for one in stored],
     )
 
 
-def _release(where: Installation, digest: Digest, plan: TrafficPlan | None) -> ReleaseSeen:
+def _release(where: Installation, digest: Digest, level: str) -> ReleaseSeen:
     shelf = where.shelf
     release = shelf.get(Release, digest)
     rows = shelf.get(TrainingSet, shelf.get(TrainingRun, release.training_run).training_set)
     verdicts = [shelf.get(GateVerdict, one) for one in release.verdicts]
-    levels = {plan.previous: "previous", plan.live: "live"} if plan else {}
     return ReleaseSeen(
         release=digest,
         version=release.name,
-        level=levels.get(digest, "retired"),
+        level=level,
         package=release.package,
         commit=release.commit,
         dirty=release.dirty,

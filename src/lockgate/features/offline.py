@@ -40,6 +40,7 @@ def as_served(
     request: RequestSpec,
     features: FeatureSet,
     sources: Mapping[str, tuple[SourceSpec, pl.DataFrame]],
+    carry: Sequence[str] = (),
 ) -> pl.DataFrame:
     """Join requests with what was known when each was asked.
 
@@ -48,18 +49,20 @@ def as_served(
         request: the request.
         features: the feature set, types known.
         sources: each source's declaration and rows.
+        carry: columns of `requests` to keep beside.
 
     Returns:
-        The request's fields, typed as declared, and `source.column` for every look-up, in order of asking.
+        The request's fields, typed as declared, `source.column` for every look-up, and what is carried; in order of
+        asking.
     """
     fields = [pl.col(field.name).cast(TYPES[field.kind]) for field in request.fields]
-    frame = requests.select(fields).sort(request.asked_at, request.key)
+    frame = requests.select(*fields, *carry).sort(request.asked_at, request.key)
     for lookup in features.lookups:
         spec, rows = sources[lookup.source]
         wanted = [pl.col(one.name).cast(TYPES[one.type or FieldKind.FLOAT]) for one in lookup.columns]
         join = _join_clocked if lookup.clocked else _join_table
         frame = join(frame, request, lookup, spec, rows.with_columns(wanted))
-    return frame
+    return frame.select(pl.all().exclude(*carry), *carry) if carry else frame
 
 
 def _join_table(

@@ -87,11 +87,11 @@ class PackageReader:
         """Read a file, one byte over its limit at most, so that a grown file costs nothing."""
         try:
             descriptor = os.open(self.folder / path, os.O_RDONLY | os.O_NOFOLLOW)
+            with os.fdopen(descriptor, "rb") as file:
+                return file.read(limit + 1)
         except OSError as error:
             msg = f"{path} of package {short(self.digest)} can't be read"
             raise NotFound(msg, found=str(error), way_out="Fetch the package again.") from error
-        with os.fdopen(descriptor, "rb") as file:
-            return file.read(limit + 1)
 
 
 def _check_path(path: str) -> None:

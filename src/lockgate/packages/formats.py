@@ -3,6 +3,7 @@
 Loading imports the model's own library, and nothing does so before.
 """
 
+import zipfile
 from typing import Any, Protocol
 
 import numpy as np
@@ -49,15 +50,29 @@ class _Skops:
     def load(self, data: bytes, task: str) -> Scorer:
         import skops.io  # noqa: PLC0415 - the model's own library, only with the model
 
-        unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - _ALLOWED)
+        try:
+            unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - _ALLOWED)
+            model = None if unknown else skops.io.loads(data, trusted=sorted(_ALLOWED))
+        except (
+            zipfile.BadZipFile,
+            ArithmeticError,
+            AttributeError,
+            EOFError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:
+            msg = "These bytes are no model that skops can read"
+            raise Invalid(msg, expected="a skops file", found=f"{type(error).__name__}: {error}") from error
         if unknown:
             msg = "This model holds types that this server does not load"
             raise Invalid(msg, expected="scikit-learn's own types", found=", ".join(unknown[:5]))
-        return _Estimator(skops.io.loads(data, trusted=sorted(_ALLOWED)), task)
+        return _Estimator(model, task)
 
 
 _ALLOWED = frozenset(
     [
+        "numpy.dtype",
         "functools.partial",  # of a function that is itself on a list; gradient boosting with categories has one
         "sklearn.utils.validation.check_array",
         "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",

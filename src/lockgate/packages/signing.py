@@ -7,9 +7,9 @@
 """
 
 import base64
-import binascii
 import hashlib
 import os
+import secrets
 from pathlib import Path
 
 import msgspec
@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from lockgate.kernel.canonical import canonical, parse
 from lockgate.kernel.errors import Malformed, NotFound, Untrusted
+from lockgate.kernel.folders import replace_file
 from lockgate.records.release import Envelope, Release, Signature
 
 __all__ = ["Trust", "make_key", "sign", "signing_key"]
@@ -102,7 +103,7 @@ class Trust:
                         base64.b64decode(signature.sig, validate=True), _encoding(envelope.payload_type, payload)
                     )
                     return payload
-        except (InvalidSignature, binascii.Error) as error:
+        except (InvalidSignature, ValueError) as error:
             msg = "The signature of this release does not hold"
             raise Untrusted(msg, expected="the bytes that were signed", found="other bytes") from error
         known = ", ".join(key[:12] for key in self._keys)
@@ -133,19 +134,30 @@ def sign(release: Release, key: Ed25519PrivateKey) -> bytes:
 
 
 def make_key(private: Path, trust: Path) -> None:
-    """Make a signing key (PEM, mode 0600) and put its public half into a trust store; an existing key is kept."""
-    private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Make a signing key (PEM, mode 0600) and put its public half into a trust store; an existing key is kept.
+
+    The public half is put there only now: whoever takes it out does not trust the key any more.
+
+    Raises:
+        Malformed: what is there is no signing key.
+    """
+    if private.exists():
+        signing_key(private)
+        return
     key = Ed25519PrivateKey.generate()
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = private.with_name(f".{private.name}.{secrets.token_hex(4)}")
+    replace_file(draft, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), mode=0o600)
     try:
-        descriptor = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        # Trusted before it is there: a key that is there has always been trusted once.
+        replace_file(trust / f"{_key_id(key.public_key())[:16]}.pub", public)
+        os.link(draft, private)
     except FileExistsError:
-        key = signing_key(private)
-    else:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    public = trust / f"{_key_id(key.public_key())[:16]}.pub"
-    public.parent.mkdir(parents=True, exist_ok=True)
-    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+        # Another process made one at the same moment; that one is kept, and ours is forgotten.
+        (trust / f"{_key_id(key.public_key())[:16]}.pub").unlink()
+    finally:
+        draft.unlink()
 
 
 def signing_key(path: Path) -> Ed25519PrivateKey:
@@ -172,7 +184,7 @@ def signing_key(path: Path) -> Ed25519PrivateKey:
 def _envelope(data: bytes) -> Envelope:
     try:
         return msgspec.json.decode(data, type=Envelope)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         msg = "These bytes are no signed release"
         raise Untrusted(msg, expected="a DSSE envelope", found=str(error)) from error
 

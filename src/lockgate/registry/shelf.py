@@ -74,13 +74,13 @@ class Shelf:
         return self.keep(package, subject=package.project, by=by, at=at, fence=fence)
 
     def unpack(self, digest: Digest) -> Path:
-        """Give the folder of a package, written from its blobs if it is not there yet, every file verified."""
+        """Give the folder of a package; what is not there, or is not what it should be, is written from its blobs."""
         package = self.get(Package, digest)
         folder = self.state.package(digest)
         for file in package.files:
-            if not (folder / file.path).is_file():
+            if not _is_whole(folder / file.path, file.digest):
                 self.blobs.fetch(file.digest, folder / file.path)
-        if not (folder / MANIFEST).is_file():
+        if not _is_whole(folder / MANIFEST, digest):
             replace_file(folder / MANIFEST, canonical(package))
         return folder
 
@@ -115,3 +115,10 @@ class Shelf:
             replace_file(self.state.release(endpoint.name, digest), envelope.body)
         replace_file(self.state.endpoint(endpoint.name) / "endpoint.json", canonical(endpoint))
         replace_file(self.state.plan(endpoint.name), canonical(plan))
+
+
+def _is_whole(path: Path, digest: Digest) -> bool:
+    try:
+        return sha256(path.read_bytes()) == digest
+    except OSError:
+        return False

@@ -3,11 +3,12 @@
 - What is used was known by the set's clock: the latest available time in its snapshots.
 - A request is used once its outcome is final (`final_after` after being asked); younger ones would teach that whatever
   is reported fast is all there is.
-- The last part by time asked is the test. Rows whose outcome was not final when the test begins are left out: a model
-  of that day could not have learnt them.
+- The last part by time asked is the test. Rows whose outcome was not final, or not told, when the test begins are left
+  out: a model of that day could not have learnt them.
 - What is left out is counted, by reason.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,6 +29,8 @@ __all__ = ["OUTCOME", "Rows", "assemble", "seed_rows", "table_rows"]
 
 OUTCOME = "@outcome"
 """The column of a training set that holds the outcome, as a float64."""
+
+_TOLD = "@told"
 
 Rows = Mapping[str, tuple[SourceSpec, pl.DataFrame]]
 """For each source its declaration and rows."""
@@ -57,16 +60,12 @@ def assemble(  # noqa: PLR0913 - a training set is made of these
     test_from = end - test
     left_out: dict[str, int] = {}
     told = _with_outcomes(request, outcome, rows, end, left_out)
-    frame = as_served(told, request, features, rows).join(
-        told.select(request.key, request.asked_at, OUTCOME),
-        on=[request.key, request.asked_at],
-        how="left",
-        maintain_order="left",
-    )
+    frame = as_served(told, request, features, rows, carry=(OUTCOME, _TOLD))
     raw = raw_columns(frame, request, features, progress)
     asked = frame[request.asked_at]
     is_test = (asked >= test_from).to_list()
-    is_train = (asked + outcome.final_after <= test_from).to_list()
+    is_train = ((asked + outcome.final_after <= test_from) & (frame[_TOLD] <= test_from)).to_list()
+    frame = frame.drop(_TOLD)
     learnt = [row for row, used in zip(raw, is_train, strict=True) if used]
     vocabulary = vocabulary_of(learnt, features)
     matrix = encode_rows(raw, features, vocabulary)
@@ -114,7 +113,8 @@ def _with_outcomes(
     call = open_closed(outcome.code.name, outcome.code.source, outcome.code.literals)
     values = [_outcome(call, row) for row in told.select(outcome.inputs).iter_rows()]
     key = pl.col(spec.key).cast(TYPES[request.field(request.key).kind]).alias(request.key)
-    labels = told.select(key, pl.Series(OUTCOME, values, dtype=pl.Float64))
+    since = available(spec).cast(TYPES[FieldKind.TIME]).alias(_TOLD)
+    labels = told.select(key, pl.Series(OUTCOME, values, dtype=pl.Float64), since)
     labels = labels.drop_nulls().unique(request.key, keep="last", maintain_order=True)
     found = final.join(labels, on=request.key, how="inner", maintain_order="left")
     left_out["never got an outcome"] = final.height - found.height
@@ -123,9 +123,10 @@ def _with_outcomes(
 
 def _outcome(call: Callable[..., Any], row: tuple[Any, ...]) -> float | None:
     try:
-        return float(call(*row))
+        value = float(call(*row))
     except ERRORS_THAT_MEAN_NULL:
         return None
+    return value if math.isfinite(value) else None
 
 
 def _check_enough(train: pl.DataFrame, tested: pl.DataFrame, test_from: datetime) -> None:

@@ -1,5 +1,7 @@
 """Measures a package on test rows, asked as an endpoint would ask it."""
 
+import math
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,8 +59,13 @@ def transform_mismatches(loaded: LoadedPackage, tested: pl.DataFrame) -> tuple[i
     different = 0
     for i, (row, trained) in enumerate(zip(local.select(fields).rows(), tested.select(columns).rows(), strict=True)):
         served, _ = loaded.features(row, [values[i] for values in known])
-        different += sum(a != b and (a == a or b == b) for a, b in zip(served, trained, strict=True))  # noqa: PLR0124 - NaN equals NaN here
+        different += sum(_bits(a) != _bits(b) for a, b in zip(served, trained, strict=True))
     return tested.height * len(columns), different
+
+
+def _bits(value: float) -> bytes:
+    """Give what is compared: every NaN is one, and 0 is not -0."""
+    return struct.pack("<d", math.nan if math.isnan(value) else value)
 
 
 def _check_askable(contract: Contract, tested: pl.DataFrame, rows: Rows) -> None:

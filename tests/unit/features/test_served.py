@@ -150,6 +150,7 @@ def test_history_is_joined_as_it_was_served(rows: list[Row], asks: list[Ask], st
 @given(rows=ROWS, asks=ASKS, stale=STALE)
 @example(rows=[("a", 5, 5, 1), ("a", 5, 5, 2)], asks=[(5, "a")], stale=None)
 @example(rows=[("a", 5, 6, 2), ("a", 5, 5, 1)], asks=[(5, "a"), (6, "a")], stale=None)
+@example(rows=[("a", 2, 2, 1)], asks=[(5, "a"), (6, "a")], stale=3)
 def test_the_online_store_gives_the_same_in_whatever_order_rows_are_told(
     rows: list[Row], asks: list[Ask], stale: int | None
 ) -> None:

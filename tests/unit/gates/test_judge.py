@@ -190,6 +190,12 @@ TABLE: dict[str, tuple[GateSpec, Case, Verdict, str]] = {
         PASS,
         "too few rows to judge: JFK",
     ),
+    "a slice that is just large enough is judged": (
+        metric(at_least=0.5, by="origin"),
+        case(evidence(metrics(slices={"EWR": part(300, roc_auc=0.6), "JFK": part(200, roc_auc=0.4)}))),
+        FAIL,
+        "JFK: 0.4000 on 200 rows",
+    ),
     "every slice is small": (
         metric(at_least=0.5, by="origin"),
         case(evidence(metrics(slices={"EWR": part(1, roc_auc=0.9)}))),

@@ -146,7 +146,6 @@ def test_a_link_in_a_files_place_is_not_followed(packed: tuple[Path, Digest], pa
         load_package(folder, digest)
 
 
-@pytest.mark.xfail(reason="os.fdopen of a folder raises IsADirectoryError outside of the translation", strict=True)
 def test_a_folder_in_a_files_place_is_refused_in_words(packed: tuple[Path, Digest]) -> None:
     folder, digest = packed
     (folder / MODEL).unlink()

@@ -96,7 +96,6 @@ def test_a_stored_model_scores_as_the_object_itself(what: str) -> None:
     assert SKOPS.load(SKOPS.dump(model), "binary").score(X).tolist() == model.predict_proba(X)[:, 1].tolist()
 
 
-@pytest.mark.xfail(reason="its file holds a numpy.dtype, which is on nobody's list", strict=True, raises=Invalid)
 def test_a_pipeline_that_fills_in_what_is_missing_is_loaded_again() -> None:
     model = make_pipeline(SimpleImputer(), LogisticRegression()).fit(X, Y)
 
@@ -203,7 +202,6 @@ def test_a_pickle_in_the_models_place_is_not_executed(what: str, tmp_path: Path)
     assert not mark.exists()
 
 
-@pytest.mark.xfail(reason="what zipfile and skops raise leaves the format as it is", strict=True)
 @pytest.mark.parametrize(
     "data", [pickle.dumps([1]), b"", archive_of(other=b"x")], ids=["a pickle", "nothing", "an archive of something"]
 )

@@ -169,6 +169,13 @@ def test_a_feature_that_the_model_does_not_see_is_not_computed_unless_another_ne
     assert [one.source for one in found.lookups] == ["traffic"]
 
 
+def test_a_feature_is_computed_however_far_behind_the_model_it_stands(tmp_path: Path) -> None:
+    more = "@project.feature\ndef calm(rush: bool) -> bool:\n    return not rush\n\n\n@project.model("
+    text = PROJECT.replace("@project.model(", more).replace(", hour, rush, van_age, each,", ", calm,")
+
+    assert [one.name for one in load_text(tmp_path, text).blueprint.features.features] == ["hour", "rush", "calm"]
+
+
 def test_rules_that_the_declarations_imply_come_first_and_a_declared_one_takes_their_place() -> None:
     rules = blueprint().rules
 

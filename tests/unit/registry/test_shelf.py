@@ -236,9 +236,6 @@ def test_a_blob_that_is_gone_is_noticed(shelf: Shelf, tmp_path: Path) -> None:
         shelf.unpack(digest)
 
 
-@pytest.mark.xfail(
-    reason="a file that is there is taken as it is; its docstring says that every file is verified", strict=True
-)
 @pytest.mark.parametrize("path", [*FILES, MANIFEST])
 def test_an_unpacked_file_that_was_damaged_is_noticed_or_written_again(shelf: Shelf, tmp_path: Path, path: str) -> None:
     folder, digest = drafted(tmp_path / "draft")

@@ -245,7 +245,6 @@ def micros(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-@pytest.mark.xfail(reason="when an outcome was told is not compared with the beginning of the test", strict=True)
 def test_an_outcome_that_was_told_after_the_test_began_is_not_learnt_from(tmp_path: Path) -> None:
     spec, frame = HISTORY["arrivals"]
     late = pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.col("asked") + 4 * DAY).otherwise("arrived")
@@ -279,7 +278,6 @@ def test_an_outcome_that_is_null_is_none(tmp_path: Path) -> None:
     assert accounted(made.record) == accounted(whole.record) == 200
 
 
-@pytest.mark.xfail(reason="drop_nulls keeps NaN", strict=True)
 def test_an_outcome_that_is_no_number_is_none(tmp_path: Path) -> None:
     spec, frame = HISTORY["arrivals"]
     holes = frame.with_columns(minutes=pl.when(pl.col("minutes") > 60).then(math.nan).otherwise("minutes"))
@@ -296,7 +294,6 @@ def test_of_two_outcomes_of_a_request_the_last_counts_and_the_request_once(tmp_p
     assert_same(make(HISTORY, tmp_path / "a"), make({**HISTORY, "arrivals": (spec, twice)}, tmp_path / "b"))
 
 
-@pytest.mark.xfail(reason="the join on key and time multiplies rows that are there twice", strict=True)
 def test_a_request_that_is_there_twice_is_counted_twice_and_not_four_times(tmp_path: Path) -> None:
     _, frame = HISTORY["orders"]
     twice = pl.concat([frame, frame])

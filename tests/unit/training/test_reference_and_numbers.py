@@ -122,7 +122,6 @@ def test_differences_add_up_and_missing_equals_missing() -> None:
     assert transform_mismatches(loaded, three) == (values, 3)
 
 
-@pytest.mark.xfail(reason="0.0 == -0.0: values are compared, not bits, as the docstring says", strict=True)
 def test_the_sign_of_zero_counts() -> None:
     loaded, made = shipped()
     row = made.test["@rush"].to_list().index(0.0)
