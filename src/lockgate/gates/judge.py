@@ -18,6 +18,7 @@ from lockgate.records.verdict import METRIC_DIRECTIONS, GateSpec, GateVerdict
 
 __all__ = ["GATES", "Case", "judge"]
 
+_ROUNDING = 1e-12  # 0.90 - 0.85 is a little more than 0.05
 _MORE_IS_BETTER = {name for table in METRIC_DIRECTIONS.values() for name, sign in table.items() if sign > 0}
 
 
@@ -138,7 +139,7 @@ def _no_worse_than_live(gate: GateSpec, case: Case) -> GateVerdict:
             gate, case, Verdict.INCONCLUSIVE, expected, f"{name} is not defined on these rows", evidence=seen
         )
     loss = there - here if name in _MORE_IS_BETTER else here - there
-    verdict = Verdict.PASS if loss <= margin else Verdict.FAIL
+    verdict = Verdict.PASS if loss <= margin + _ROUNDING else Verdict.FAIL
     found = f"{here:.4f} against {there:.4f} on {ours.values['rows']:,} rows"
     return _verdict(gate, case, verdict, expected, found, evidence=seen)
 

@@ -16,6 +16,7 @@ import polars as pl
 from lockgate.kernel.canonical import Digest
 from lockgate.predictionlog.frames import outcome_frame, prediction_frame, unmatched, with_outcomes
 from lockgate.predictionlog.reading import events
+from lockgate.predictionlog.reading import outcomes as every_word
 from lockgate.records.features import OutcomeSpec
 from lockgate.records.monitoring import DailyMetric
 from lockgate.statistics.metrics import METRICS
@@ -32,16 +33,16 @@ class Cohorts:
         endpoint: its name.
         frame: predictions with outcomes.
         unmatched: how many outcomes have no prediction.
-        last_event: when the latest row that was posted had happened and was known; None for none.
+        last_told: the latest time that an outcome or a posted row brought; None for none.
     """
 
-    def __init__(self, endpoint: str, frame: pl.DataFrame, unmatched: int, last_event: datetime | None = None) -> None:
+    def __init__(self, endpoint: str, frame: pl.DataFrame, unmatched: int, last_told: datetime | None = None) -> None:
         """Find the watermark: the latest moment the endpoint was told of."""
         self.endpoint = endpoint
         self.frame = frame
         self.unmatched = unmatched
-        told = frame.select(pl.max_horizontal(pl.max("asked_at"), pl.max("observed_at"))).item()
-        self.watermark: datetime | None = max((one for one in (told, last_event) if one is not None), default=None)
+        asked = frame.select(pl.max_horizontal(pl.max("asked_at"), pl.max("observed_at"))).item()
+        self.watermark: datetime | None = max((one for one in (asked, last_told) if one is not None), default=None)
 
     @property
     def predictions(self) -> int:
@@ -112,6 +113,8 @@ def read_cohorts(endpoint: str, folder: Path) -> Cohorts:
     """
     outcomes = outcome_frame(folder)
     predictions = prediction_frame(folder)
-    happened = max((min(one.event_time, one.available_time) for one in events(folder)), default=None)
-    last_event = None if happened is None else _EPOCH + timedelta(microseconds=happened)
-    return Cohorts(endpoint, with_outcomes(predictions, outcomes), unmatched(predictions, outcomes), last_event)
+    rows = (min(one.event_time, one.available_time) for one in events(folder))
+    words = (one.observed_at for one in every_word(folder))
+    latest = max((moment for moments in (rows, words) for moment in moments), default=None)
+    last_told = None if latest is None else _EPOCH + timedelta(microseconds=latest)
+    return Cohorts(endpoint, with_outcomes(predictions, outcomes), unmatched(predictions, outcomes), last_told)
