@@ -6,9 +6,10 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-LOCK := $(BIN)/uv pip compile --quiet --no-emit-index-url --generate-hashes --python-version 3.11 \
+LOCK := $(BIN)/uv pip compile --quiet --no-emit-index-url --generate-hashes --no-strip-extras --python-version 3.11 \
 	--custom-compile-command "make lock"
 
+# The requirements files are whole, so nothing is resolved (--no-deps): a release published meanwhile changes nothing.
 # A stamp is written last, so an interrupted set-up is taken up again the next time.
 CREATED := $(VENV)/.stamp-created
 DEMO := $(VENV)/.stamp-demo
@@ -34,13 +35,13 @@ $(CREATED):
 
 $(DEMO): requirements-demo.txt | $(CREATED)
 	@echo "setting up: what the demo needs ($<, $$(grep -c '^[a-z].*==' $<) packages)"
-	@$(PIP) install --require-hashes -r $<
+	@$(PIP) install --no-deps --require-hashes -r $<
 	@touch $@
 
 # The development requirements are a superset of the demo's, in the same versions.
 $(DEV): requirements-dev.txt | $(CREATED)
 	@echo "setting up: what development needs ($<, $$(grep -c '^[a-z].*==' $<) packages)"
-	@$(PIP) install --require-hashes -r $<
+	@$(PIP) install --no-deps --require-hashes -r $<
 	@touch $(DEMO) $@
 
 $(PROJECT): pyproject.toml | $(CREATED)
@@ -96,7 +97,7 @@ bench: setup ## run one benchmark and keep its figures: make bench NAME=x
 
 # Development first, then its subsets held to the same versions. ARGS=--upgrade takes newer ones.
 lock: setup ## compile the three requirements files again (ARGS=--upgrade for newer versions)
-	@$(LOCK) $(ARGS) pyproject.toml --extra demo --group dev -o requirements-dev.txt
+	@$(LOCK) $(ARGS) pyproject.toml --all-extras --group dev -o requirements-dev.txt
 	@$(LOCK) $(ARGS) pyproject.toml --extra demo -c requirements-dev.txt -o requirements-demo.txt
 	@$(LOCK) $(ARGS) pyproject.toml -c requirements-dev.txt -o requirements.txt
 	@echo "compiled: requirements-dev.txt requirements-demo.txt requirements.txt"
