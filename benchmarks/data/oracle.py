@@ -42,7 +42,7 @@ class LookupOracle:
 
     def ask(self, key: Any, asked_at: datetime) -> Mapping[str, Any]:  # noqa: ANN401 - a key of any type
         """Give the values by column; all None for nothing."""
-        nothing = dict.fromkeys((column.name for column in self._lookup.columns))
+        nothing = dict.fromkeys(column.name for column in self._lookup.columns)
         rows = self._rows.get(key, []) if key is not None else []
         if not self._lookup.clocked:
             return dict(rows[0]["values"]) if rows else nothing
