@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar, overload
 from lockgate.declare.fitting import Fitted, LastSpan, ModelWanted, Parameters, TrainingSet
 from lockgate.declare.gates import GateWanted
 from lockgate.declare.mistakes import StandIn, declaration, note, where
+from lockgate.declare.readers import ReaderWanted
 from lockgate.declare.sources import Source
 
 __all__ = ["FeatureWanted", "OutcomeWanted", "Project", "RequestWanted"]
@@ -76,42 +77,55 @@ class Project:
         self.excused: set[str] = set()
 
     @declaration
-    def source(
+    def source(  # noqa: PLR0913 - a clock is made of these
         self,
-        function: Callable[[], Any],
+        rows: Callable[[], Any] | ReaderWanted,
         *,
         key: str,
         event_time: str,
+        name: str | None = None,
         available_time: str | None = None,
         available_delay: timedelta | None = None,
         stale_after: timedelta | None = None,
+        ingest_lag: timedelta | None = None,
+        event_id: str | None = None,
     ) -> Source:
-        """Declare a source whose rows have a time. Its name is the function's.
+        """Declare a source whose rows have a time.
 
         Args:
-            function: gives a Polars frame (or anything that Polars can make one from); called when a snapshot is taken.
+            rows: a function that gives a Polars frame (or anything that Polars can make one from), called when a
+                snapshot is taken; or a reader: `lockgate.csv`, `parquet`, `sql` or `delta`.
             key: the column that identifies an entity.
+            name: its name; a function's is taken if left out.
             event_time: the column that says when a row happened.
             available_time: the column that says when a row could first be known; null there means not yet.
             available_delay: or how long after its event time a row is known. One of the two is required: a delay of
                 zero is something to say, not to assume.
             stale_after: how old a row may be when it is used; any age if left out.
+            ingest_lag: how long after it is available a row may first show up here. With it, a row that a later
+                snapshot meets for the first time counts as available that long before the snapshot, not earlier;
+                without it, from that snapshot on, unless it says to be younger than the snapshot before.
+            event_id: the column that tells rows apart, if key and event time do not: a later row of the same one
+                corrects it.
         """
         return self._add(
             Source(
-                function,
+                rows,
                 key=key,
+                name=name,
                 event_time=event_time,
                 available_time=available_time,
                 available_delay=available_delay,
                 stale_after=stale_after,
+                ingest_lag=ingest_lag,
+                event_id=event_id,
             )
         )
 
     @declaration
-    def table(self, function: Callable[[], Any], *, key: str) -> Source:
+    def table(self, rows: Callable[[], Any] | ReaderWanted, *, key: str, name: str | None = None) -> Source:
         """Declare a source without a clock: it means "as in the snapshot", and a copy travels with the package."""
-        return self._add(Source(function, key=key))
+        return self._add(Source(rows, key=key, name=name))
 
     def _add(self, source: Source) -> Source:
         self.sources.append(source)

@@ -67,6 +67,8 @@ class _Binder:
         key = self._kind(source.name, source.key, part)
         if key is not None and key not in {FieldKind.TEXT, FieldKind.INT}:
             self._note(part, f"the key {source.key} as text or integer", key.value)
+        if source.event_id is not None:
+            self._kind(source.name, source.event_id, part)
         for column in (source.event_time, source.available_time):
             kind = self._kind(source.name, column, part) if column else FieldKind.TIME
             if kind is not FieldKind.TIME and column in self._schemas.get(source.name, {}):

@@ -61,7 +61,7 @@ MISTAKES: dict[str, Mistake] = {
         "project.source(tables.arrivals, ",
         "project.source(",
         SOURCE,
-        "source(function, key",
+        "source(rows, key",
         "missing a required argument",
     ),
     "a key that is a number": Mistake('tables.vans, key="van"', "tables.vans, key=5", VANS, "key as text", "5"),
