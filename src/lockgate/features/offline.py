@@ -15,7 +15,7 @@ from lockgate.features.online import Encoder, fuse
 from lockgate.records.features import FeatureSet, FieldKind, Lookup, RequestSpec
 from lockgate.records.source import SourceSpec
 
-__all__ = ["TYPES", "as_served", "available", "encode_rows", "raw_columns", "vocabulary_of"]
+__all__ = ["TYPES", "as_served", "available", "encode_rows", "known_columns", "raw_columns", "vocabulary_of"]
 
 TYPES: dict[FieldKind, Any] = {
     FieldKind.BOOL: pl.Boolean,
@@ -26,6 +26,13 @@ TYPES: dict[FieldKind, Any] = {
     FieldKind.TIME: pl.Datetime("us", "UTC"),
 }
 """How a value of each kind is kept in a frame."""
+
+
+def known_columns(features: FeatureSet) -> list[list[str]]:
+    """Give the names that what was known has in a frame: `source.column` for each look-up, then `window.column`."""
+    return [[f"{one.source}.{column.name}" for column in one.columns] for one in features.lookups] + [
+        [f"{one.name}.{column.name}" for column in one.columns] for one in features.windows
+    ]
 
 
 def available(source: SourceSpec) -> pl.Expr:
@@ -115,9 +122,9 @@ def raw_columns(
     )
     width = len(request.fields)
     cuts, start = [], width
-    for lookup in features.lookups:
-        cuts.append((start, start + len(lookup.columns)))
-        start += len(lookup.columns)
+    for names in known_columns(features):
+        cuts.append((start, start + len(names)))
+        start += len(names)
     results = []
     for number, row in enumerate(local.iter_rows()):
         results.append(fused(row[:width], [row[a:b] for a, b in cuts]))
