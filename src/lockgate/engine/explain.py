@@ -38,7 +38,8 @@ class FeatureSeen(msgspec.Struct, kw_only=True, omit_defaults=True):
     value: float | None
     # The text it is the code of, for a category.
     category: str | None = None
-    # For what was looked up or aggregated: the source or the window, when the row happened and when it could first be known.
+    # For what was looked up or aggregated: the source or the window, when the row (a window's newest) happened and when
+    # it could first be known.
     source: str = ""
     event_time: Instant | None = None
     known_since: Instant | None = None
