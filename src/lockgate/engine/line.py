@@ -383,7 +383,8 @@ class _Made:
         return {name: msgspec.to_builtins(one) for name, one in rows.items()}
 
     def _contract(self) -> Contract:
-        clocked = [lookup.source for lookup in self.bound.lookups if lookup.clocked]
+        clocked = {lookup.source for lookup in self.bound.lookups if lookup.clocked}
+        clocked |= {window.source for window in self.bound.windows}
         return Contract(
             request=self.blueprint.request,
             features=self.bound,
