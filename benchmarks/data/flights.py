@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from lockgate.features.known import AVAILABLE, stamped
 from lockgate.features.offline import as_served, encode_rows, raw_columns, vocabulary_of
 from lockgate.kernel.canonical import canonical, sha256
 from lockgate.packages.folder import pack
@@ -28,7 +29,7 @@ from lockgate.records.package import Contract, Reference
 from lockgate.records.release import Release
 from lockgate.records.source import SourceSpec
 from lockgate.serving.version import Version
-from lockgate.sources.read import kind_of_type, read
+from lockgate.sources.read import kind_of_type
 from lockgate.training.assemble import table_rows
 
 __all__ = ["Flights", "flights", "version_of"]
@@ -64,9 +65,7 @@ def flights(first: int | None) -> Flights:
     """Compute the year offline, by the path of training; or the first flights of it."""
     with _traceless():
         blueprint = load(_PROJECT).blueprint
-        sources = {
-            spec.name: (spec, read(spec, function_of(_PROJECT, spec.function), None)) for spec in blueprint.sources
-        }
+        sources = {spec.name: (spec, _rows_of(spec)) for spec in blueprint.sources}
     kinds = {
         name: {column: kind_of_type(kind) for column, kind in frame.schema.items()}
         for name, (_, frame) in sources.items()
@@ -84,6 +83,12 @@ def flights(first: int | None) -> Flights:
         vocabulary=vocabulary,
         matrix=encode_rows(raw, features, vocabulary),
     )
+
+
+def _rows_of(spec: SourceSpec) -> pl.DataFrame:
+    """Give a source's rows as a first snapshot of the whole year has them."""
+    rows = stamped(spec, function_of(_PROJECT, spec.reader.where)().lazy()).collect()
+    return rows.drop_nulls(AVAILABLE) if spec.clocked else rows
 
 
 def version_of(year: Flights, folder: Path) -> Version:

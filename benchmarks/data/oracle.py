@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from lockgate.features.offline import available
+from lockgate.features.known import available
 from lockgate.records.features import Lookup
 from lockgate.records.source import SourceSpec
 

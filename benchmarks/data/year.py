@@ -20,7 +20,7 @@ from benchmarks.data.flights import Flights, flights, version_of
 from benchmarks.data.oracle import LookupOracle
 from benchmarks.data.sizes import Run
 from benchmarks.harness import Figure, at_most
-from lockgate.features.offline import available
+from lockgate.features.known import available
 from lockgate.records.outcome import Event
 from lockgate.serving.version import Version
 

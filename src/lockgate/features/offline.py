@@ -68,21 +68,22 @@ def _join_table(
 def _join_clocked(
     frame: pl.DataFrame, request: RequestSpec, lookup: Lookup, spec: SourceSpec, rows: pl.DataFrame
 ) -> pl.DataFrame:
-    event = pl.col(spec.event_time or "").cast(TYPES[FieldKind.TIME])
-    clocked = rows.select(
+    """Find by the clocks alone which row each request sees; then take the values of those rows."""
+    clocks = rows.select(
         _key(request, lookup, spec),
-        *_named(lookup),
-        event.alias("@event"),
+        pl.col(spec.event_time or "").cast(TYPES[FieldKind.TIME]).alias("@event"),
         available(spec),
+        pl.int_range(pl.len(), dtype=pl.UInt32).alias("@row"),
     ).drop_nulls([lookup.by, "@event", AVAILABLE])
-    told = clocked.sort(AVAILABLE, "@event", maintain_order=True)  # of rows of one moment the one told last counts
+    told = clocks.sort(AVAILABLE, "@event", maintain_order=True)  # of rows of one moment the one told last counts
     served = told.filter(pl.col("@event") >= pl.col("@event").cum_max().over(lookup.by))
-    joined = frame.join_asof(served, left_on=request.asked_at, right_on=AVAILABLE, by=lookup.by, check_sortedness=False)
-    names = [f"{lookup.source}.{column.name}" for column in lookup.columns]
+    seen = frame.select(lookup.by, request.asked_at).join_asof(
+        served, left_on=request.asked_at, right_on=AVAILABLE, by=lookup.by, check_sortedness=False
+    )
     if lookup.stale_after is not None:
         fresh = pl.col(request.asked_at) - pl.col("@event") <= lookup.stale_after
-        joined = joined.with_columns(pl.when(fresh).then(pl.col(name)).alias(name) for name in names)
-    return joined.drop("@event", AVAILABLE, strict=False)
+        seen = seen.with_columns(pl.when(fresh).then("@row"))
+    return frame.hstack(rows.select(value.gather(seen["@row"]) for value in _named(lookup)))
 
 
 def _key(request: RequestSpec, lookup: Lookup, spec: SourceSpec) -> pl.Expr:
