@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.data.sizes import Sizes
+from lockgate.features.known import stamped
 from lockgate.features.offline import as_served
 from lockgate.records.features import (
     FeatureSet,
@@ -24,7 +25,7 @@ from lockgate.records.features import (
     LookupColumn,
     RequestSpec,
 )
-from lockgate.records.source import SourceSpec
+from lockgate.records.source import Reader, ReaderKind, SourceSpec
 
 __all__ = ["COLUMNS", "by_hand", "ours", "requests_of", "rows_of"]
 
@@ -61,7 +62,13 @@ FEATURES = FeatureSet(
     columns=(),
 )
 
-SOURCE = SourceSpec(name="rows", function="made:rows", key="key", event_time="event", available_time="available")
+SOURCE = SourceSpec(
+    name="rows",
+    reader=Reader(kind=ReaderKind.FUNCTION, where="made:rows"),
+    key="key",
+    event_time="event",
+    available_time="available",
+)
 
 
 def rows_of(sizes: Sizes) -> pl.DataFrame:
@@ -95,7 +102,7 @@ def requests_of(sizes: Sizes) -> pl.DataFrame:
 
 def ours(requests: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Join as the product does."""
-    return as_served(requests, REQUEST, FEATURES, {"rows": (SOURCE, rows)})
+    return as_served(requests, REQUEST, FEATURES, {"rows": (SOURCE, stamped(SOURCE, rows.lazy()).collect())})
 
 
 def by_hand(requests: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
