@@ -3,6 +3,7 @@
 from lockgate.declare.fitting import Fitted, Parameters, TrainingSet, fitted, last
 from lockgate.declare.gates import metric, no_worse_than_live
 from lockgate.declare.project import Project
+from lockgate.declare.readers import csv, delta, parquet, sql
 from lockgate.declare.request import Category, field, fields
 from lockgate.declare.rules import between, missing, one_of, row_count, unique
 
@@ -13,6 +14,8 @@ __all__ = [
     "Project",
     "TrainingSet",
     "between",
+    "csv",
+    "delta",
     "field",
     "fields",
     "fitted",
@@ -21,7 +24,9 @@ __all__ = [
     "missing",
     "no_worse_than_live",
     "one_of",
+    "parquet",
     "row_count",
+    "sql",
     "unique",
 ]
 

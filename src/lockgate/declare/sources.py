@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from lockgate.declare.mistakes import StandIn, declaration, note, where
+from lockgate.declare.readers import ReaderWanted
 from lockgate.declare.rules import RuleWanted
 
 __all__ = ["Columns", "Source"]
@@ -23,24 +24,29 @@ class Columns:
 class Source:
     """A declared source; made by `Project.source` and `Project.table`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - as declared
         self,
-        function: Callable[[], Any],
+        rows: Callable[[], Any] | ReaderWanted,
         *,
         key: str,
+        name: str | None = None,
         event_time: str | None = None,
         available_time: str | None = None,
         available_delay: timedelta | None = None,
         stale_after: timedelta | None = None,
+        ingest_lag: timedelta | None = None,
+        event_id: str | None = None,
     ) -> None:
         """Keep as declared."""
-        self.function = function
-        self.name = getattr(function, "__name__", "")
+        self.rows = rows
+        self.name = name or str(getattr(rows, "__name__", ""))
         self.key = key
         self.event_time = event_time
         self.available_time = available_time
         self.available_delay = available_delay
         self.stale_after = stale_after
+        self.ingest_lag = ingest_lag
+        self.event_id = event_id
         self.rules: list[RuleWanted] = []
         self.where = where()
 
