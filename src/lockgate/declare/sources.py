@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from lockgate.declare.mistakes import StandIn, declaration, note, where
-from lockgate.declare.rules import RuleWanted
+from lockgate.declare.expecting import Expecting
+from lockgate.declare.mistakes import StandIn, note, where
 
 __all__ = ["Columns", "Source"]
 
@@ -20,7 +20,7 @@ class Columns:
         self.where = where()
 
 
-class Source:
+class Source(Expecting):
     """A declared source; made by `Project.source` and `Project.table`."""
 
     def __init__(
@@ -34,6 +34,7 @@ class Source:
         stale_after: timedelta | None = None,
     ) -> None:
         """Keep as declared."""
+        super().__init__()
         self.function = function
         self.name = getattr(function, "__name__", "")
         self.key = key
@@ -41,17 +42,7 @@ class Source:
         self.available_time = available_time
         self.available_delay = available_delay
         self.stale_after = stale_after
-        self.rules: list[RuleWanted] = []
         self.where = where()
-
-    @declaration
-    def expect(self, *rules: RuleWanted) -> None:
-        """Declare rules that its rows must hold to; a rule that does not hold, or did not run, stops the line."""
-        for rule in rules:
-            if isinstance(rule, RuleWanted):
-                self.rules.append(rule)
-            elif not isinstance(rule, StandIn):
-                note(where(), expected="rules, such as lockgate.unique('column')", found=repr(rule)[:80])
 
     def __getitem__(self, names: str | tuple[str, ...]) -> Any:  # noqa: ANN401 - stands as a parameter's default of any type
         """Refer to one or more columns, as they were known when asked."""
