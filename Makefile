@@ -88,8 +88,9 @@ docs: setup ## check the pages: their links, what is generated in them, and the 
 	@exec $(BIN)/python -m pytest tests/unit/docs $(ARGS)
 
 bench: setup ## run one benchmark and keep its figures: make bench NAME=x
-	@[ -n "$(NAME)" ] || { echo "Which benchmark? make bench NAME=x, where benchmarks/x.py is one of:" >&2; \
-	  ls benchmarks/*.py | sed 's|.*/||; s|[.]py$$||' | grep -v -e '^__init__$$' -e '^harness$$' >&2; exit 2; }
+	@[ -n "$(NAME)" ] || { echo "Which benchmark? make bench NAME=x, where x is one of:" >&2; \
+	  ls benchmarks/*.py benchmarks/*/__main__.py | sed 's|/__main__[.]py$$||; s|.*/||; s|[.]py$$||' \
+	  | grep -v -e '^__init__$$' -e '^harness$$' >&2; exit 2; }
 	@mkdir -p build/bench
 	@exec $(BIN)/python -m benchmarks.$(NAME) --json build/bench/$(NAME).json $(ARGS)
 

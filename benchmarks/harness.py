@@ -2,6 +2,7 @@
 
 - A benchmark measures and hands back figures; it does not print or write by itself.
 - A figure with a goal says whether it met it; a figure without one is for the record.
+- What was not measured says so and why. It has no value, and never meets its goal.
 - Two things are compared side by side on the same machine, in turns, and by their median ratio.
 - What was measured where, and with which versions, stands in the same file as the figures.
 """
@@ -21,7 +22,18 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["Comparison", "Figure", "interleave", "machine", "main", "report", "versions_of"]
+__all__ = [
+    "Comparison",
+    "Figure",
+    "at_least",
+    "at_most",
+    "interleave",
+    "machine",
+    "main",
+    "not_measured",
+    "report",
+    "versions_of",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +42,16 @@ class Figure:
 
     # What was measured: `answer, 99th percentile`.
     name: str
-    # The number, in `unit`.
-    value: float
+    # The number, in `unit`. None: it was not measured, and `note` says why.
+    value: float | None
     # `ms`, `rows/s`, `x`.
     unit: str
     # What it should be, in words: `at most 5 ms`. None when it is only for the record.
     goal: str | None = None
     # Whether it is what it should be. None without a goal.
     met: bool | None = None
+    # What to know beside the number: of how many it is, beside what it stands.
+    note: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a goal without a judgement, and a judgement without a goal."""
@@ -47,6 +61,24 @@ class Figure:
                 f"found goal={self.goal!r} and met={self.met!r}. Give both or neither."
             )
             raise ValueError(msg)
+        if self.value is None and (self.met or not self.note):
+            msg = f"Figure {self.name!r} refused: it was not measured, so it meets nothing and its note says why."
+            raise ValueError(msg)
+
+
+def at_most(name: str, value: float, unit: str, most: float, note: str = "") -> Figure:
+    """Give a figure that should be small."""
+    return Figure(name=name, value=value, unit=unit, goal=f"at most {most:g} {unit}", met=value <= most, note=note)
+
+
+def at_least(name: str, value: float, unit: str, least: float, note: str = "") -> Figure:
+    """Give a figure that should be large."""
+    return Figure(name=name, value=value, unit=unit, goal=f"at least {least:g} {unit}", met=value >= least, note=note)
+
+
+def not_measured(name: str, unit: str, goal: str, why: str) -> Figure:
+    """Give the place of a figure that this run has not."""
+    return Figure(name=name, value=None, unit=unit, goal=goal, met=False, note=why)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +187,14 @@ def _table(figures: Sequence[Figure]) -> Table:
     table.add_column("unit")
     table.add_column("goal")
     table.add_column("met")
+    table.add_column("note")
     for figure in figures:
-        met = {None: "", True: "yes", False: "NO"}[figure.met]
-        table.add_row(figure.name, f"{figure.value:,.4g}", figure.unit, figure.goal or "", met)
+        value = "not measured" if figure.value is None else _number(figure.value)
+        met = "" if figure.value is None else {None: "", True: "yes", False: "NO"}[figure.met]
+        table.add_row(figure.name, value, figure.unit, figure.goal or "", met, figure.note)
     return table
+
+
+def _number(value: float) -> str:
+    """Give counts whole, and everything else with four digits."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.4g}"

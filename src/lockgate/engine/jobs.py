@@ -123,6 +123,7 @@ def _assemble(_: Path, scratch: Path, arguments: dict[str, Any], progress: Repor
         write=write_rows,
         watch=watch,
         progress=lambda share: progress(share, "features"),
+        processes=arguments["processes"],
     )
     return Assembled(training_set=training_set, reports=watch.reports(digest_of(training_set)))
 
@@ -151,7 +152,9 @@ def _measure(_: Path, __: Path, arguments: dict[str, Any], ___: Report) -> Measu
         values, mismatched = transform_mismatches(loaded, tested)
         reference = {"values": values, "mismatched": mismatched, **loaded.reference_result}
     try:
-        metrics = measure(loaded, tested, _rows(arguments["sources"]), arguments["slices"])
+        metrics = measure(
+            loaded, tested, _rows(arguments["sources"]), arguments["slices"], processes=arguments["processes"]
+        )
     except Refused as error:
         return Measured(metrics=None, reason=str(error), reference=reference)
     return Measured(metrics=metrics, reference=reference)

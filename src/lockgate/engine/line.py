@@ -18,7 +18,7 @@ from lockgate.engine.checking import keys_wanted, rules_of, stop_on_checks
 from lockgate.engine.children import Job, run_child
 from lockgate.engine.delivery import current_plan, deliver, ensure_endpoint
 from lockgate.engine.jobs import Assembled, Fit, Loaded, Measured, SourceRows, Taken
-from lockgate.engine.machine import environment, machine
+from lockgate.engine.machine import environment, machine, processes
 from lockgate.engine.repository import look
 from lockgate.engine.walk import Told, Walk
 from lockgate.gates.judge import Case, judge
@@ -182,6 +182,7 @@ class _Made:
                 "features": msgspec.to_builtins(self.bound),
                 "snapshots": {name: digest for name, (digest, _) in self.taken.items()},
                 "sources": self._source_rows(),
+                "processes": processes(),
             }
             found = run_child(self._job("assemble", arguments), scratch, Assembled, self.walk.progress("features"))
             for name in ("train", "test"):
@@ -429,6 +430,7 @@ class _Made:
             "sources": self._source_rows(),
             "slices": sorted({spec.parameters["by"] for spec in self.blueprint.gates if "by" in spec.parameters}),
             "own_rows": own_rows,
+            "processes": processes(),
         }
         scratch = self.walk.scratch / f"measure-{package.removeprefix('sha256:')[:12]}"
         found = run_child(self._job("measure", arguments), scratch, Measured, self.walk.progress("gates"))

@@ -16,7 +16,7 @@ from lockgate.kernel.closure import ERRORS_THAT_MEAN_NULL, open_closed
 from lockgate.records.features import FeatureSet, FieldKind, Input, InputKind, Lookup, RequestSpec
 from lockgate.records.prediction import Known
 
-__all__ = ["Encoder", "RawFeatures", "Resolver", "TableRows", "fuse"]
+__all__ = ["Encoder", "RawFeatures", "Resolver", "TableRows", "fuse", "number"]
 
 RawFeatures = Callable[[Sequence[Any], Sequence[Sequence[Any]]], tuple[Any, ...]]
 """From (fields of a row in contract order, values of each look-up) to the matrix columns before encoding."""
@@ -87,7 +87,7 @@ class Encoder:
         unseen: tuple[str, ...] = ()
         for value, (name, codes) in zip(values, self._plan, strict=True):
             if codes is None:
-                row.append(_number(value))
+                row.append(number(value))
             elif not isinstance(value, str):
                 row.append(math.nan)
             elif (code := codes.get(value)) is None:
@@ -98,12 +98,13 @@ class Encoder:
         return row, unseen
 
 
-def _number(value: Any) -> float:  # noqa: ANN401 - whatever a feature returned
+def number(value: Any) -> float:  # noqa: ANN401 - whatever a feature returned
+    """Give a value as the model sees it: a finite float, else NaN."""
     try:
-        number = float(value)
+        found = float(value)
     except ERRORS_THAT_MEAN_NULL:
         return math.nan
-    return number if math.isfinite(number) else math.nan
+    return found if math.isfinite(found) else math.nan
 
 
 class Resolver:

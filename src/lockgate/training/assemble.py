@@ -66,6 +66,7 @@ def assemble(  # noqa: PLR0913 - a training set is made of these
     write: Callable[[pl.DataFrame, Path], Any],
     watch: Watch,
     progress: Callable[[float], None],
+    processes: int = 1,
 ) -> TrainingSet:
     """Make a training set and write its rows to `train.parquet` and `test.parquet` in a folder.
 
@@ -73,6 +74,7 @@ def assemble(  # noqa: PLR0913 - a training set is made of these
 
     Raises:
         Invalid: nothing is left to learn from, or to be tested on.
+        Failed: one of several processes died.
     """
     known_until = _known_until(rows)
     end = known_until - outcome.final_after
@@ -83,13 +85,12 @@ def assemble(  # noqa: PLR0913 - a training set is made of these
     watch(Stage.LABELLED, told.rename(named), rows_in=final, left_out=left_out)
     frame = as_served(told, request, features, rows, carry=(OUTCOME, _TOLD))
     watch(Stage.JOINED, frame.drop(_TOLD).rename(named), rows_in=told.height)
-    raw = raw_columns(frame, request, features, progress)
+    raw = raw_columns(frame, request, features, progress, processes=processes)
     asked = frame[request.asked_at]
     is_test = (asked >= test_from).to_list()
     is_train = ((asked + outcome.final_after <= test_from) & (frame[_TOLD] <= test_from)).to_list()
     frame = frame.drop(_TOLD)
-    learnt = [row for row, used in zip(raw, is_train, strict=True) if used]
-    vocabulary = vocabulary_of(learnt, features)
+    vocabulary = vocabulary_of(raw.filter(pl.Series(is_train, dtype=pl.Boolean)), features)
     matrix = encode_rows(raw, features, vocabulary)
     frame = frame.with_columns(pl.Series(f"@{column.name}", matrix[:, i]) for i, column in enumerate(features.columns))
     left_out["not final when the test begins"] = frame.height - sum(is_test) - sum(is_train)

@@ -18,7 +18,9 @@ from lockgate.training.assemble import OUTCOME, Rows
 __all__ = ["measure", "transform_mismatches"]
 
 
-def measure(loaded: LoadedPackage, tested: pl.DataFrame, rows: Rows, slices: Sequence[str]) -> dict[str, Any]:
+def measure(
+    loaded: LoadedPackage, tested: pl.DataFrame, rows: Rows, slices: Sequence[str], *, processes: int = 1
+) -> dict[str, Any]:
     """Give a package's metrics on test rows: over all, and for each value of some request fields.
 
     Args:
@@ -26,6 +28,7 @@ def measure(loaded: LoadedPackage, tested: pl.DataFrame, rows: Rows, slices: Seq
         tested: the test rows of a training set.
         rows: the sources' rows, for the package's own look-ups.
         slices: request fields.
+        processes: how many may compute features.
 
     Raises:
         Invalid: the rows do not have what the package asks for.
@@ -33,7 +36,7 @@ def measure(loaded: LoadedPackage, tested: pl.DataFrame, rows: Rows, slices: Seq
     contract = loaded.contract
     _check_askable(contract, tested, rows)
     frame = as_served(tested, contract.request, contract.features, rows)
-    raw = raw_columns(frame, contract.request, contract.features)
+    raw = raw_columns(frame, contract.request, contract.features, processes=processes)
     scores = loaded.score(encode_rows(raw, contract.features, contract.vocabulary))
     ordered = tested.sort(contract.request.asked_at, contract.request.key)
     return {

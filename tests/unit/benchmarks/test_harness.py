@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.harness import Figure, interleave, machine, main, report, versions_of
+from benchmarks.harness import (
+    Figure,
+    at_least,
+    at_most,
+    interleave,
+    machine,
+    main,
+    not_measured,
+    report,
+    versions_of,
+)
 
 FIGURES = (
     Figure(name="answer", value=1.25, unit="ms", goal="at most 5 ms", met=True),
@@ -56,6 +66,38 @@ def test_no_round_is_no_comparison() -> None:
 def test_a_goal_and_its_judgement_belong_together(goal: str | None, met: bool | None) -> None:
     with pytest.raises(ValueError, match="Give both or neither"):
         Figure(name="answer", value=1.0, unit="ms", goal=goal, met=met)
+
+
+@pytest.mark.parametrize(
+    ("figure", "met"),
+    [
+        (at_most("time", 5.0, "µs", 5), True),
+        (at_most("time", 5.1, "µs", 5), False),
+        (at_least("pace", 2.0, "rows/s", 2), True),
+        (at_least("pace", 1.9, "rows/s", 2), False),
+        (not_measured("memory", "x", "at most 0.1 x", "without peers"), False),
+    ],
+)
+def test_a_figure_is_judged_by_its_goal(figure: Figure, met: bool) -> None:
+    assert figure.met is met
+    assert figure.goal
+
+
+@pytest.mark.parametrize(("met", "note"), [(True, "without peers"), (False, "")])
+def test_what_was_not_measured_meets_nothing_and_says_why(met: bool, note: str) -> None:
+    with pytest.raises(ValueError, match="it meets nothing and its note says why"):
+        Figure(name="memory", value=None, unit="x", goal="at most 0.1 x", met=met, note=note)
+
+
+def test_a_figure_that_was_not_measured_is_shown_as_such(tmp_path: Path) -> None:
+    shown = io.StringIO()
+    path = tmp_path / "answers.json"
+
+    report([not_measured("memory", "x", "at most 0.1 x", "no peer")], {}, path, console=Console(file=shown, width=120))
+
+    assert "not measured" in shown.getvalue()
+    assert "no peer" in shown.getvalue()
+    assert json.loads(path.read_text(encoding="utf-8"))["figures"][0]["value"] is None
 
 
 def test_a_report_is_a_table_and_a_document(tmp_path: Path) -> None:
