@@ -2,14 +2,17 @@
 
 - Online: the closure alone, over distinct requests; the fastest of several rounds, for one request on average. Reading
   the request's JSON and encoding the row are not in it.
-- Offline: the same closure over rows of a frame, 14 features, in this process on one core; then on two processes.
+- Offline: the same closure over rows of a frame, 14 features, in this process on one core, and in two processes, in
+  turns; with enough rows that starting two processes, which is in their time, does not decide.
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,10 @@ import polars as pl
 from msgspec.structs import replace
 
 from benchmarks.data.sizes import Run
-from benchmarks.harness import Figure, at_least, at_most
-from lockgate.features.offline import raw_columns
+from benchmarks.harness import Figure, at_least, at_most, interleave
+from lockgate.features.matrix import localised
 from lockgate.features.online import fuse
+from lockgate.features.shards import run_sharded
 from lockgate.project.load import load
 from lockgate.records.features import FeatureSet, RequestSpec
 
@@ -37,7 +41,7 @@ def measure(run: Run) -> list[Figure]:
     fewer = first_of(features, _FEWER)
     return [
         *(_online(request, one, rows.head(run.sizes.asked), run.sizes.rounds) for one in (fewer, features)),
-        _offline(request, fewer, rows.head(run.sizes.computed)),
+        *_offline(request, fewer, rows.head(run.sizes.computed), min(3, run.sizes.rounds)),
     ]
 
 
@@ -94,10 +98,22 @@ def _online(request: RequestSpec, features: FeatureSet, rows: pl.DataFrame, roun
     return at_most(name, each, "µs", 5, f"fastest of {rounds} rounds over {len(questions):,} requests")
 
 
-def _offline(request: RequestSpec, features: FeatureSet, rows: pl.DataFrame) -> Figure:
-    seconds = min(_seconds(lambda: raw_columns(rows, request, features)) for _ in range(3))
-    name = f"features: {len(features.features)} of history, one process"
-    return at_least(name, rows.height / seconds / 1e6, "M rows/s", 0.12, f"{rows.height:,} rows; fastest of 3")
+def _offline(request: RequestSpec, features: FeatureSet, rows: pl.DataFrame, rounds: int) -> list[Figure]:
+    local = localised(rows, request, features)
+    run = partial(run_sharded, local, request, features, enough=1)
+    one, two = partial(run, processes=1), partial(run, processes=2)
+    began = time.process_time()
+    alone = one()
+    pace = rows.height / (time.process_time() - began) / 1e6
+    differ = 0 if alone.equals(two()) else rows.height
+    compared = interleave(two, one, rounds=rounds, warmup=0)
+    name = f"features: {len(features.features)} of history"
+    busy = f"starting them is in it; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    return [
+        at_most(f"{name}, rows that differ on two processes", differ, "of them", 0, f"{rows.height:,} rows"),
+        at_least(f"{name}, one process", pace, "M rows/s", 0.12, "by the second of CPU"),
+        at_least(f"{name}, two processes / one", compared.ratio, "x", 1.7, busy),
+    ]
 
 
 def _seconds(work: Callable[[], Any]) -> float:

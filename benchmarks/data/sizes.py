@@ -15,7 +15,7 @@ class Sizes:
     # Requests whose row features are computed online.
     asked: int = 20_000
     # Rows whose features are computed offline.
-    computed: int = 300_000
+    computed: int = 2_000_000
     # Requests of the as-served join.
     requests: int = 300_000
     # Rows that they are joined with, by 10 columns.

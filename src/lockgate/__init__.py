@@ -3,6 +3,7 @@
 from lockgate.declare.fitting import Fitted, Parameters, TrainingSet, fitted, last
 from lockgate.declare.gates import metric, no_worse_than_live
 from lockgate.declare.project import Project
+from lockgate.declare.readers import csv, delta, parquet, sql
 from lockgate.declare.request import Category, field, fields
 from lockgate.declare.rules import (
     between,
@@ -33,6 +34,8 @@ __all__ = [
     "Project",
     "TrainingSet",
     "between",
+    "csv",
+    "delta",
     "field",
     "fields",
     "fitted",
@@ -47,12 +50,14 @@ __all__ = [
     "missing_change",
     "no_worse_than_live",
     "one_of",
+    "parquet",
     "psi",
     "refers_to",
     "row_change",
     "row_count",
     "row_loss",
     "rules_from",
+    "sql",
     "typed",
     "unique",
     "unseen",

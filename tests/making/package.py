@@ -38,6 +38,7 @@ from lockgate.records.package import Contract, Reference
 from lockgate.records.release import Release
 from lockgate.records.rollout import Endpoint, LiveLevel, TrafficPlan
 from lockgate.records.source import SourceSpec
+from tests.making.readers import by_function
 
 NAME = "flight-delay"
 START = datetime(2013, 3, 1, 8, tzinfo=UTC)
@@ -201,7 +202,7 @@ def contract() -> Contract:
         sources=(
             SourceSpec(
                 name="weather",
-                function="tables:weather",
+                reader=by_function("tables:weather"),
                 key="origin",
                 event_time="hour",
                 available_delay=timedelta(minutes=50),

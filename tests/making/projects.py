@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import polars as pl
 
+from lockgate.features.known import AVAILABLE
 from lockgate.project.bind import bind
 from lockgate.project.blueprint import Blueprint
 from lockgate.project.compile import Compiled
@@ -22,6 +23,7 @@ from lockgate.project.load import load
 from lockgate.records.features import FeatureSet
 from lockgate.records.source import SourceSpec
 from lockgate.sources.read import kind_of_type
+from tests.making.readers import known
 
 __all__ = ["PROJECT", "START", "TABLES", "blueprint", "bound", "history", "load_text", "traceless", "write_project"]
 
@@ -167,7 +169,7 @@ def blueprint() -> Blueprint:
 def bound() -> FeatureSet:
     """Give its feature set with the types of `history`."""
     kinds = {
-        name: {column: kind_of_type(kind) for column, kind in frame.schema.items()}
+        name: {column: kind_of_type(kind) for column, kind in frame.drop(AVAILABLE, strict=False).schema.items()}
         for name, (_, frame) in history().items()
     }
     return bind(blueprint(), kinds, {})
@@ -217,4 +219,4 @@ def history(*, orders: int = 600, days: int = 14, seed: int = 0) -> dict[str, tu
         ),
         "vans": pl.DataFrame({"van": [f"van-{n}" for n in range(4)], "built": [2010, 2015, None, 2020]}),
     }
-    return {name: (blueprint().source(name), frame) for name, frame in frames.items()}
+    return {name: (blueprint().source(name), known(blueprint().source(name), frame)) for name, frame in frames.items()}

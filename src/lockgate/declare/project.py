@@ -8,7 +8,9 @@ from lockgate.declare.expecting import Expecting
 from lockgate.declare.fitting import Fitted, LastSpan, ModelWanted, Parameters, TrainingSet
 from lockgate.declare.gates import GateWanted
 from lockgate.declare.mistakes import StandIn, declaration, note, where
+from lockgate.declare.readers import ReaderWanted
 from lockgate.declare.sources import Source
+from lockgate.declare.windows import Window
 
 __all__ = ["FeatureWanted", "OutcomeWanted", "Project", "RequestWanted"]
 
@@ -68,6 +70,7 @@ class Project:
         self.timezone = timezone
         self.where = where()
         self.sources: list[Source] = []
+        self.windows: list[Window] = []
         self.requests: list[RequestWanted] = []
         self.outcomes: list[OutcomeWanted] = []
         self.features: list[FeatureWanted] = []
@@ -83,42 +86,84 @@ class Project:
         self.excused: set[str] = set()
 
     @declaration
-    def source(
+    def source(  # noqa: PLR0913 - a clock is made of these
         self,
-        function: Callable[[], Any],
+        rows: Callable[[], Any] | ReaderWanted,
         *,
         key: str,
         event_time: str,
+        name: str | None = None,
         available_time: str | None = None,
         available_delay: timedelta | None = None,
         stale_after: timedelta | None = None,
+        ingest_lag: timedelta | None = None,
+        event_id: str | None = None,
     ) -> Source:
-        """Declare a source whose rows have a time. Its name is the function's.
+        """Declare a source whose rows have a time.
 
         Args:
-            function: gives a Polars frame (or anything that Polars can make one from); called when a snapshot is taken.
+            rows: a function that gives a Polars frame (or anything that Polars can make one from), called when a
+                snapshot is taken; or a reader: `lockgate.csv`, `parquet`, `sql` or `delta`.
             key: the column that identifies an entity.
+            name: its name; a function's is taken if left out.
             event_time: the column that says when a row happened.
             available_time: the column that says when a row could first be known; null there means not yet.
             available_delay: or how long after its event time a row is known. One of the two is required: a delay of
                 zero is something to say, not to assume.
             stale_after: how old a row may be when it is used; any age if left out.
+            ingest_lag: how long after it is available a row may first show up here. With it, a row that a later
+                snapshot meets for the first time counts as available that long before the snapshot, not earlier;
+                without it, from that snapshot on, unless it says to be younger than the snapshot before.
+            event_id: the column that tells rows apart, if key and event time do not: a later row of the same one
+                corrects it.
         """
         return self._add(
             Source(
-                function,
+                rows,
                 key=key,
+                name=name,
                 event_time=event_time,
                 available_time=available_time,
                 available_delay=available_delay,
                 stale_after=stale_after,
+                ingest_lag=ingest_lag,
+                event_id=event_id,
             )
         )
 
     @declaration
-    def table(self, function: Callable[[], Any], *, key: str) -> Source:
+    def table(self, rows: Callable[[], Any] | ReaderWanted, *, key: str, name: str | None = None) -> Source:
         """Declare a source without a clock: it means "as in the snapshot", and a copy travels with the package."""
-        return self._add(Source(function, key=key))
+        return self._add(Source(rows, key=key, name=name))
+
+    @declaration
+    def window(
+        self,
+        name: str,
+        source: Source,
+        *,
+        by: str,
+        over: Sequence[timedelta],
+        of: Sequence[str],
+        value: str | None = None,
+        scale: int | None = None,
+    ) -> Window:
+        """Declare aggregates over the rows of a source that are known when a question is asked.
+
+        Its columns are named `{name}_{aggregate}_{span}`, such as `origin_mean_3h`.
+
+        Args:
+            name: begins the names of its columns.
+            source: a source with a clock.
+            by: a column of the source and the request field of the same name: rows count that have the request's value.
+            over: how far back from the question, by the rows' event time; the beginning is not part of it, the end is.
+            of: any of `count`, `sum`, `mean`, `min`, `max`, `std` and `last`.
+            value: the column that is aggregated, a number; left out, rows can be counted.
+            scale: decimal places to which a float is rounded before it is summed; sums are exact then.
+        """
+        declared = Window(name, source, by=by, over=over, of=of, value=value, scale=scale)
+        self.windows.append(declared)
+        return declared
 
     def _add(self, source: Source) -> Source:
         self.sources.append(source)
@@ -167,7 +212,7 @@ class Project:
     def feature(self, /, *, version: int = 1) -> Callable[[F], F]: ...
     @declaration
     def feature(self, function: F | None = None, /, *, version: int = 1) -> F | Callable[[F], F]:
-        """Declare a row feature: a typed function of request fields, other features and source columns.
+        """Declare a row feature: a typed function of request fields, features, and columns of sources and windows.
 
         Its meaning is what CPython does; a TypeError, ValueError, ArithmeticError, AttributeError or LookupError in it
         means null. It reads its parameters, literals and `math` only.
@@ -193,7 +238,8 @@ class Project:
 
         Args:
             outcome: the declared outcome.
-            features: `lockgate.fields(...)`, declared features and source columns, in the order of the matrix.
+            features: `lockgate.fields(...)`, declared features, source columns, windows and columns of windows, in the
+                order of the matrix.
             test: which part of the data is kept back for the test, such as `lockgate.last(timedelta(days=14))`.
             threshold: from this score on the answer is true.
             parameters: JSON values, handed to the function.

@@ -6,6 +6,7 @@ from typing import Any
 
 from lockgate.declare.expecting import Expecting
 from lockgate.declare.mistakes import StandIn, note, where
+from lockgate.declare.readers import ReaderWanted
 
 __all__ = ["Columns", "Source"]
 
@@ -23,25 +24,30 @@ class Columns:
 class Source(Expecting):
     """A declared source; made by `Project.source` and `Project.table`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - as declared
         self,
-        function: Callable[[], Any],
+        rows: Callable[[], Any] | ReaderWanted,
         *,
         key: str,
+        name: str | None = None,
         event_time: str | None = None,
         available_time: str | None = None,
         available_delay: timedelta | None = None,
         stale_after: timedelta | None = None,
+        ingest_lag: timedelta | None = None,
+        event_id: str | None = None,
     ) -> None:
         """Keep as declared."""
         super().__init__()
-        self.function = function
-        self.name = getattr(function, "__name__", "")
+        self.rows = rows
+        self.name = name or str(getattr(rows, "__name__", ""))
         self.key = key
         self.event_time = event_time
         self.available_time = available_time
         self.available_delay = available_delay
         self.stale_after = stale_after
+        self.ingest_lag = ingest_lag
+        self.event_id = event_id
         self.where = where()
 
     def __getitem__(self, names: str | tuple[str, ...]) -> Any:  # noqa: ANN401 - stands as a parameter's default of any type

@@ -11,6 +11,7 @@ import polars as pl
 
 from lockgate.checks.examine import examine
 from lockgate.engine.checking import Watch
+from lockgate.features.known import known_rows
 from lockgate.kernel.canonical import Digest, canonical, digest_of
 from lockgate.kernel.errors import Refused
 from lockgate.kernel.folders import replace_file
@@ -59,10 +60,11 @@ class Assembled(msgspec.Struct, kw_only=True):
 
 
 class SourceRows(msgspec.Struct, kw_only=True):
-    """A source's declaration, and where its rows are."""
+    """A source's declaration, and where the rows of its snapshot are."""
 
     spec: SourceSpec
-    path: str
+    # For each file where it is, and the floor of its rows' available time.
+    files: list[tuple[str, datetime | None]]
 
 
 class Fit(msgspec.Struct, kw_only=True):
@@ -91,7 +93,7 @@ def _load(folder: Path, _: Path, __: dict[str, Any], ___: Report) -> Loaded:
 def _snapshot(folder: Path, scratch: Path, arguments: dict[str, Any], _: Report) -> Taken:
     spec = msgspec.convert(arguments["spec"], SourceSpec)
     as_of = msgspec.convert(arguments["as_of"], datetime | None)
-    frame = read(spec, function_of(folder, spec.function), as_of)
+    frame = read(spec, function_of(folder, spec.reader.where), as_of)
     kinds = {name: kind_of_type(kind) for name, kind in frame.schema.items()}
     snapshot = take(spec, frame, scratch / "rows.parquet")
     rules = msgspec.convert(arguments["rules"], list[Rule])
@@ -162,7 +164,7 @@ def _measure(_: Path, __: Path, arguments: dict[str, Any], ___: Report) -> Measu
 
 def _rows(sources: dict[str, Any]) -> Rows:
     given = msgspec.convert(sources, dict[str, SourceRows])
-    return {name: (one.spec, pl.read_parquet(one.path)) for name, one in given.items()}
+    return {name: (one.spec, known_rows(one.spec, one.files).collect()) for name, one in given.items()}
 
 
 JOBS: dict[str, Callable[[Path, Path, dict[str, Any], Report], Any]] = {

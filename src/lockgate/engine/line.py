@@ -21,6 +21,7 @@ from lockgate.engine.jobs import Assembled, Fit, Loaded, Measured, SourceRows, T
 from lockgate.engine.machine import environment, machine, processes
 from lockgate.engine.repository import look
 from lockgate.engine.walk import Told, Walk
+from lockgate.features.known import known_rows
 from lockgate.gates.judge import Case, judge
 from lockgate.kernel.canonical import Digest, canonical, digest_of, short
 from lockgate.kernel.errors import Conflict, GateClosed
@@ -383,13 +384,17 @@ class _Made:
     def _kinds(self, source: str, digest: Digest) -> None:
         self.schemas[source] = msgspec.json.decode(self.shelf.blobs.get(digest), type=dict[str, FieldKind | None])
 
-    def _rows_path(self, source: str) -> Path:
-        """Give the file of a snapshot's rows, fetched and verified if it is not in the scratch folder."""
+    def _source_files(self, source: str) -> list[tuple[str, datetime | None]]:
+        """Give the files of a snapshot's rows, fetched and verified, each with the floor of its available times."""
         digest, scratch = self.taken[source]
-        return self._fetched(self.shelf.get(Snapshot, digest).files[0].digest, scratch / "rows.parquet")
+        files = self.shelf.get(Snapshot, digest).files
+        return [
+            (str(self._fetched(file.digest, scratch / f"rows-{number}.parquet")), file.not_before)
+            for number, file in enumerate(files)
+        ]
 
     def _frame(self, source: str) -> pl.DataFrame:
-        return pl.read_parquet(self._rows_path(source))
+        return known_rows(self.blueprint.source(source), self._source_files(source)).collect()
 
     def _rows_of(self, part: str) -> Path:
         found = self.shelf.get(TrainingSet, self.set_id)
@@ -403,11 +408,12 @@ class _Made:
         return path
 
     def _source_rows(self) -> dict[str, object]:
-        rows = {one.name: SourceRows(spec=one, path=str(self._rows_path(one.name))) for one in self.blueprint.sources}
+        rows = {one.name: SourceRows(spec=one, files=self._source_files(one.name)) for one in self.blueprint.sources}
         return {name: msgspec.to_builtins(one) for name, one in rows.items()}
 
     def _contract(self) -> Contract:
-        clocked = [lookup.source for lookup in self.bound.lookups if lookup.clocked]
+        clocked = {lookup.source for lookup in self.bound.lookups if lookup.clocked}
+        clocked |= {window.source for window in self.bound.windows}
         return Contract(
             request=self.blueprint.request,
             features=self.bound,

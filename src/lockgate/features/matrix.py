@@ -25,8 +25,10 @@ _PLAIN = {type(None), float}
 
 
 def known_columns(features: FeatureSet) -> list[list[str]]:
-    """Give the names of the columns in which `as_served` keeps what is known, a group for each look-up."""
-    return [[f"{one.source}.{column.name}" for column in one.columns] for one in features.lookups]
+    """Give the names of the columns in which `as_served` keeps what is known: a group for each look-up, then window."""
+    return [[f"{one.source}.{column.name}" for column in one.columns] for one in features.lookups] + [
+        [f"{one.name}.{column.name}" for column in one.columns] for one in features.windows
+    ]
 
 
 def localised(frame: pl.DataFrame, request: RequestSpec, features: FeatureSet) -> pl.DataFrame:

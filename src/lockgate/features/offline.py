@@ -9,12 +9,13 @@ from typing import Any
 
 import polars as pl
 
+from lockgate.features.known import AVAILABLE, available
 from lockgate.features.matrix import encode_rows, localised, vocabulary_of
 from lockgate.features.shards import run_sharded
 from lockgate.records.features import FeatureSet, FieldKind, Lookup, RequestSpec
 from lockgate.records.source import SourceSpec
 
-__all__ = ["TYPES", "as_served", "available", "encode_rows", "raw_columns", "vocabulary_of"]
+__all__ = ["AVAILABLE", "TYPES", "as_served", "available", "encode_rows", "raw_columns", "vocabulary_of"]
 
 TYPES: dict[FieldKind, Any] = {
     FieldKind.BOOL: pl.Boolean,
@@ -25,13 +26,6 @@ TYPES: dict[FieldKind, Any] = {
     FieldKind.TIME: pl.Datetime("us", "UTC"),
 }
 """How a value of each kind is kept in a frame."""
-
-
-def available(source: SourceSpec) -> pl.Expr:
-    """Give when rows of a clocked source could first be known; null for not yet."""
-    if source.available_time is not None:
-        return pl.col(source.available_time)
-    return pl.col(source.event_time or "") + source.available_delay
 
 
 def as_served(
@@ -74,23 +68,22 @@ def _join_table(
 def _join_clocked(
     frame: pl.DataFrame, request: RequestSpec, lookup: Lookup, spec: SourceSpec, rows: pl.DataFrame
 ) -> pl.DataFrame:
-    event = pl.col(spec.event_time or "").cast(TYPES[FieldKind.TIME])
-    clocked = rows.select(
+    """Find by the clocks alone which row each request sees; then take the values of those rows."""
+    clocks = rows.select(
         _key(request, lookup, spec),
-        *_named(lookup),
-        event.alias("@event"),
-        available(spec).cast(TYPES[FieldKind.TIME]).alias("@available"),
-    ).drop_nulls([lookup.by, "@event", "@available"])
-    told = clocked.sort("@available", "@event", maintain_order=True)  # of rows of one moment the one told last counts
+        pl.col(spec.event_time or "").cast(TYPES[FieldKind.TIME]).alias("@event"),
+        available(spec),
+        pl.int_range(pl.len(), dtype=pl.UInt32).alias("@row"),
+    ).drop_nulls([lookup.by, "@event", AVAILABLE])
+    told = clocks.sort(AVAILABLE, "@event", maintain_order=True)  # of rows of one moment the one told last counts
     served = told.filter(pl.col("@event") >= pl.col("@event").cum_max().over(lookup.by))
-    joined = frame.join_asof(
-        served, left_on=request.asked_at, right_on="@available", by=lookup.by, check_sortedness=False
+    seen = frame.select(lookup.by, request.asked_at).join_asof(
+        served, left_on=request.asked_at, right_on=AVAILABLE, by=lookup.by, check_sortedness=False
     )
-    names = [f"{lookup.source}.{column.name}" for column in lookup.columns]
     if lookup.stale_after is not None:
         fresh = pl.col(request.asked_at) - pl.col("@event") <= lookup.stale_after
-        joined = joined.with_columns(pl.when(fresh).then(pl.col(name)).alias(name) for name in names)
-    return joined.drop("@event", "@available", strict=False)
+        seen = seen.with_columns(pl.when(fresh).then("@row"))
+    return frame.hstack(rows.select(value.gather(seen["@row"]) for value in _named(lookup)))
 
 
 def _key(request: RequestSpec, lookup: Lookup, spec: SourceSpec) -> pl.Expr:

@@ -1,4 +1,4 @@
-"""Blobs: bytes named by their sha256, in memory, on disk, later in S3; one class over `obstore` stores.
+"""Blobs: bytes named by their sha256, in memory, on disk, in S3 (`s3`); one class over `obstore` stores.
 
 - A blob's key is `sha256/ab/abcdef…`: its digest, in folders by its first two digits. Nothing else becomes a key.
 - A blob is created, not replaced: where one of the same size stands, it stays. One of another size is the rest of a
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ObjectBlobs", "disk_blobs", "memory_blobs"]
 
+_FOLDER = "sha256"
 _CHUNK = 8 << 20
 _UPLOADS = 2  # chunks in flight at once: what bounds the memory a large file takes
+_WAY_OUT = "Free space or mend the rights to it, then try again."
 
 
 def memory_blobs() -> "ObjectBlobs":
@@ -58,12 +60,21 @@ class ObjectBlobs:
         where: its name for people, in errors.
         keep: called with the key of what was put; returns when a power cut can't take it away any more. A store that
             answers only then, as S3 does, needs none.
+        way_out: told what the store said; gives the way out of it.
     """
 
-    def __init__(self, store: ObjectStore, *, where: str, keep: Callable[[str], None] = lambda _key: None) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        *,
+        where: str,
+        keep: Callable[[str], None] = lambda _key: None,
+        way_out: Callable[[str], str] = lambda _said: _WAY_OUT,
+    ) -> None:
         self._store = store
         self._where = where
         self._keep = keep
+        self._way_out = way_out
 
     def put(self, data: bytes) -> Digest:
         """Store bytes; the same bytes are stored once."""
@@ -119,6 +130,16 @@ class ObjectBlobs:
         with self._asking("look for", digest):
             return self._size(digest) is not None
 
+    def digests(self) -> Iterator[Digest]:
+        """Give the digests of all blobs, each once, in any order."""
+        with _translated(f"list the blobs in {self._where}", self._way_out):
+            for page in self._store.list(_FOLDER):
+                for found in page:
+                    digest = f"sha256:{found['path'].rpartition('/')[2]}"
+                    # A draft of obstore's, or what somebody else put there, is no blob.
+                    if is_digest(digest) and found["path"] == _key(digest):
+                        yield digest
+
     def _stands(self, digest: Digest, size: int) -> bool:
         return self._size(digest) == size
 
@@ -165,7 +186,7 @@ class ObjectBlobs:
             )
 
     def _asking(self, verb: str, digest: Digest) -> AbstractContextManager[None]:
-        return _translated(f"{verb} the blob {digest} in {self._where}")
+        return _translated(f"{verb} the blob {digest} in {self._where}", self._way_out)
 
 
 def _key(digest: Digest) -> str:
@@ -173,11 +194,11 @@ def _key(digest: Digest) -> str:
     if not is_digest(digest):
         raise Malformed("This is not the name of a blob", expected="sha256: and 64 hexadecimal digits", found=digest)
     digits = digest.removeprefix("sha256:")
-    return f"sha256/{digits[:2]}/{digits}"
+    return f"{_FOLDER}/{digits[:2]}/{digits}"
 
 
 @contextmanager
-def _translated(what: str) -> Iterator[None]:
+def _translated(what: str, way_out: Callable[[str], str] = lambda _said: _WAY_OUT) -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
@@ -186,7 +207,7 @@ def _translated(what: str) -> Iterator[None]:
             expected="a place that can be read and written, with room left",
             # The store adds its innards on further lines.
             found=str(error).partition("\n")[0],
-            way_out="Free space or mend the rights to it, then try again.",
+            way_out=way_out(str(error)),
         ) from error
 
 

@@ -1,7 +1,7 @@
 """Ledgers and blobs by URL, which is how a project says where it keeps them.
 
-    ledger   memory:    sqlite:///relative/path    sqlite:////absolute/path
-    blobs    memory:    file:///absolute/path
+    ledger   memory:    sqlite:///relative/path    sqlite:////absolute/path    postgresql://user@host/database
+    blobs    memory:    file:///absolute/path    s3://bucket/prefix
 
 A scheme that is not known is refused with the nearest one that is.
 """
@@ -15,12 +15,14 @@ from lockgate.kernel.names import nearest
 from lockgate.ledger.blobs import disk_blobs, memory_blobs
 from lockgate.ledger.memory import MemoryLedger
 from lockgate.ledger.protocols import Blobs, Ledger
+from lockgate.ledger.s3 import s3_blobs
 from lockgate.ledger.sql import SqlLedger
 
 __all__ = ["open_blobs", "open_ledger"]
 
-_LEDGERS = {"memory": "memory:", "sqlite": "sqlite:///path"}
-_BLOBS = {"file": "file:///path", "memory": "memory:"}
+_POSTGRES = "postgresql://user@host/database"
+_LEDGERS = {"memory": "memory:", "sqlite": "sqlite:///path", "postgresql": _POSTGRES, "postgres": _POSTGRES}
+_BLOBS = {"file": "file:///path", "memory": "memory:", "s3": "s3://bucket/prefix"}
 
 
 def open_ledger(url: str) -> Ledger:
@@ -35,14 +37,19 @@ def open_ledger(url: str) -> Ledger:
 
 
 def open_blobs(url: str) -> Blobs:
-    """Open the blobs at a URL; a new folder is made where there is none.
+    """Open the blobs at a URL; a new folder is made where there is none, a bucket is not.
 
     Raises:
-        Invalid: no such scheme, or the URL names no absolute path.
-        Unavailable: as `disk_blobs`.
+        Invalid: no such scheme, or the URL names no absolute path and no bucket.
+        Unavailable: as `disk_blobs` and `s3_blobs`.
     """
-    scheme = _scheme(url, "blobs", _BLOBS)
-    return memory_blobs() if scheme == "memory" else disk_blobs(_path(url))
+    match _scheme(url, "blobs", _BLOBS):
+        case "memory":
+            return memory_blobs()
+        case "s3":
+            return s3_blobs(url)
+        case _:
+            return disk_blobs(_path(url))
 
 
 def _scheme(url: str, what: str, known: dict[str, str]) -> str:
@@ -50,7 +57,7 @@ def _scheme(url: str, what: str, known: dict[str, str]) -> str:
     if scheme not in known:
         raise Invalid(
             f"No {what} can be opened at {url}",
-            expected=" or ".join(known.values()),
+            expected=" or ".join(dict.fromkeys(known.values())),
             found=f"the scheme '{scheme}'" if ":" in url else "no scheme",
             way_out=nearest(scheme, known),
         )

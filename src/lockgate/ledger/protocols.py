@@ -10,7 +10,7 @@
 - Times are arguments; no implementation reads a clock. All of it may be called from several threads and processes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -194,3 +194,6 @@ class Blobs(Protocol):
 
     def has(self, digest: Digest) -> bool:
         """Tell whether a blob is there."""
+
+    def digests(self) -> Iterator[Digest]:
+        """Give the digests of all blobs, each once, in any order."""

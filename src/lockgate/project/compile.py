@@ -1,10 +1,7 @@
 """Compiles a declared project to a blueprint, and notes everything that is wrong with it on the way."""
 
-import zoneinfo
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
 from lockgate.declare.fitting import LastSpan, ModelWanted
@@ -18,6 +15,7 @@ from lockgate.project.blueprint import Blueprint
 from lockgate.project.columns import compile_features
 from lockgate.project.contract import compile_outcome, compile_request
 from lockgate.project.judging import compile_gates
+from lockgate.project.readers import compile_reader, function_name, readable, zones
 from lockgate.project.ruling import compile_rules
 from lockgate.records.features import FieldKind, OutcomeSpec
 from lockgate.records.source import SourceSpec
@@ -66,16 +64,11 @@ def compile_project(project: Project) -> Compiled | None:
 def _check_name_and_zone(project: Project) -> None:
     if not isinstance(project.name, str) or not is_name(project.name):
         note(project.where, expected="a name of lower case letters, digits and hyphens", found=repr(project.name))
-    if str(project.timezone) not in _zones():
-        near = nearest(str(project.timezone), _zones())
+    if str(project.timezone) not in zones():
+        near = nearest(str(project.timezone), zones())
         note(project.where, expected="the name of a time zone", found=repr(project.timezone), hint=near)
     if not isinstance(project.owner, str):
         note(project.where, expected="the owner as text", found=repr(project.owner)[:80])
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
 
 
 def _check_twice(project: Project) -> None:
@@ -87,38 +80,40 @@ def _check_twice(project: Project) -> None:
 
 
 def _source(source: Source) -> SourceSpec | None:
-    function = _function_name(source.function, source.where, "a source")
+    reader = compile_reader(source)
     clocked = source.event_time is not None
     if clocked and (source.available_time is None) == (source.available_delay is None):
         found = "neither" if source.available_time is None else "both"
         hint = "There is no default: what was known when decides what a model may learn from."
         note(source.where, expected="available_time or available_delay", found=found, hint=hint)
-    for name in ("available_delay", "stale_after"):
+    for name in ("available_delay", "stale_after", "ingest_lag"):
         value = getattr(source, name)
         if value is not None and (not isinstance(value, timedelta) or value < timedelta(0)):
             note(source.where, expected=f"{name} as a timedelta, not negative", found=repr(value))
             return None
-    if function is None:
+    if reader is None:
         return None
     return SourceSpec(
         name=source.name,
-        function=function,
+        reader=reader,
         key=source.key,
         event_time=source.event_time,
         available_time=source.available_time,
         available_delay=source.available_delay,
         stale_after=source.stale_after,
+        ingest_lag=source.ingest_lag,
+        event_id=source.event_id,
     )
 
 
 def _model(wanted: ModelWanted, project: Project, outcome: OutcomeSpec | None) -> ModelSpec | None:
-    function = _function_name(wanted.function, wanted.where, "a model")
+    function = function_name(wanted.function, wanted.where, "a model")
     if outcome and not any(wanted.outcome is declared.function for declared in project.outcomes):
-        note(wanted.where, expected=f"the declared outcome, {outcome.name}", found=_readable(wanted.outcome))
+        note(wanted.where, expected=f"the declared outcome, {outcome.name}", found=readable(wanted.outcome))
     if isinstance(wanted.test, StandIn):
         return None
     if not isinstance(wanted.test, LastSpan) or wanted.test.span <= timedelta(0):
-        note(wanted.where, expected="test=lockgate.last(timedelta(days=...))", found=_readable(wanted.test))
+        note(wanted.where, expected="test=lockgate.last(timedelta(days=...))", found=readable(wanted.test))
         return None
     if not 0 < wanted.threshold < 1:
         note(wanted.where, expected="a threshold between 0 and 1", found=repr(wanted.threshold))
@@ -139,16 +134,6 @@ def _model(wanted: ModelWanted, project: Project, outcome: OutcomeSpec | None) -
     )
 
 
-def _function_name(function: Callable[..., Any], place: str, what: str) -> str | None:
-    name = getattr(function, "__qualname__", "")
-    if isinstance(function, StandIn):
-        return None
-    if not callable(function) or not name or "<" in name:
-        note(place, expected=f"{what} from a function at the top of a module", found=_readable(function))
-        return None
-    return f"{function.__module__}:{name}"
-
-
 def _only(declared: list[Any], what: str, how: str, project: Project) -> Any:  # noqa: ANN401 - of each kind of declaration
     if not declared:
         if what not in project.excused:
@@ -159,13 +144,9 @@ def _only(declared: list[Any], what: str, how: str, project: Project) -> Any:  #
     return declared[0]
 
 
-def _readable(value: object) -> str:
-    name = getattr(value, "__name__", None)
-    return str(name) if name else repr(value)[:80]
-
-
 def _places(project: Project) -> dict[str, str]:
     places = {f"source {source.name}": source.where for source in project.sources}
     places |= {f"feature {feature.function.__name__}": feature.where for feature in project.features}
+    places |= {f"window {window.name}": window.where for window in project.windows}
     places |= {"request": project.requests[0].where, "model": project.models[0].where}
     return places | {"outcome": project.outcomes[0].where}

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from lockgate.features.offline import available
-from lockgate.kernel.canonical import digest_of
+from lockgate.features.known import declared
 from lockgate.records.snapshot import RowFile, Snapshot, SnapshotColumn
 from lockgate.records.source import SourceSpec
 
@@ -24,7 +23,7 @@ def take(spec: SourceSpec, frame: pl.DataFrame, path: Path) -> Snapshot:
     file = write_rows(frame, path)
     return Snapshot(
         source=spec.name,
-        spec=digest_of(spec),
+        clock=spec.clock,
         columns=tuple(
             SnapshotColumn(name=name, type=str(kind), nulls=frame[name].null_count())
             for name, kind in frame.schema.items()
@@ -34,7 +33,7 @@ def take(spec: SourceSpec, frame: pl.DataFrame, path: Path) -> Snapshot:
         fingerprint=fingerprint(frame),
         first_event=_moment(frame, pl.col(spec.event_time).min()) if spec.event_time else None,
         last_event=_moment(frame, pl.col(spec.event_time).max()) if spec.event_time else None,
-        known_until=_moment(frame, available(spec).max()) if spec.clocked else None,
+        known_until=_moment(frame, declared(spec).max()) if spec.clocked else None,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from lockgate.features.offline import available
+from lockgate.features.known import declared
 from lockgate.kernel.errors import Failed, Invalid
 from lockgate.kernel.names import nearest
 from lockgate.records.features import FieldKind
@@ -30,12 +30,14 @@ def read(spec: SourceSpec, function: Callable[[], Any], as_of: datetime | None) 
         frame = given.collect() if isinstance(given, pl.LazyFrame) else pl.DataFrame(given)
     except Exception as error:
         msg = f"The source {spec.name} could not be read"
-        raise Failed(msg, found=f"{type(error).__name__}: {error}", way_out=f"Try {spec.function} by hand.") from error
+        raise Failed(
+            msg, found=f"{type(error).__name__}: {error}", way_out=f"Try {spec.reader.where} by hand."
+        ) from error
     frame = frame.with_columns(_utc(frame))
     if not spec.clocked:
         return frame
     _check_clock(spec, frame)
-    known = available(spec)
+    known = declared(spec)
     return frame.filter(known.is_not_null() if as_of is None else (known <= as_of).fill_null(value=False))
 
 

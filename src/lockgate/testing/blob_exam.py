@@ -101,6 +101,17 @@ def _no_file(place: tuple[Blobs, Path]) -> None:
         blobs.put_file(folder / "missing")
 
 
+@_QUESTIONS.ask("every blob is listed, once")
+def _listed(place: tuple[Blobs, Path]) -> None:
+    blobs, folder = place
+    assert list(blobs.digests()) == []
+    (folder / "in").write_bytes(_LARGE)
+    stored = {*map(blobs.put, (b"", b"one", b"two", b"one")), blobs.put_file(folder / "in")}
+    listed = list(blobs.digests())
+    assert len(listed) == len(stored)
+    assert set(listed) == stored
+
+
 @_QUESTIONS.ask("only a whole digest names a blob")
 def _no_digest(place: tuple[Blobs, Path]) -> None:
     blobs, folder = place

@@ -189,7 +189,7 @@ def seed_rows(lookup: Lookup, spec: SourceSpec, frame: pl.DataFrame) -> list[See
     """Give the last rows of each key of a clocked source: what an online store begins with."""
     columns = [_cast(column.name, column.type) for column in lookup.columns]
     event = pl.col(spec.event_time or "").dt.timestamp("us").alias("@event")
-    known = available(spec).dt.timestamp("us").alias("@available")
+    known = available(spec).dt.timestamp("us")
     rows = frame.select(pl.col(spec.key).alias("@key"), event, known, *columns).drop_nulls(
         ["@key", "@event", "@available"]
     )

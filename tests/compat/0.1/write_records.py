@@ -11,6 +11,7 @@ from lockgate.kernel.verdicts import Verdict
 from lockgate.project.blueprint import Blueprint
 from lockgate.records.check import CheckReport, ColumnProfile, Profile, Rule, RuleResult, Stage
 from lockgate.records.features import (
+    Aggregate,
     Code,
     FeatureSet,
     FeatureSpec,
@@ -25,14 +26,16 @@ from lockgate.records.features import (
     RequestSpec,
     TrainingSet,
     Unseen,
+    Window,
+    WindowColumn,
 )
 from lockgate.records.line import Line, LineEnd, Step, Tree
 from lockgate.records.monitoring import DailyMetric
 from lockgate.records.package import Contract, Evidence, Package, PackageFile, Reference
 from lockgate.records.release import Release
 from lockgate.records.rollout import Endpoint, Experiment, LiveLevel, Region, Share, TrafficPlan
-from lockgate.records.snapshot import RowFile, Snapshot, SnapshotColumn
-from lockgate.records.source import SourceSpec
+from lockgate.records.snapshot import Reading, ReferencedFile, RowFile, Snapshot, SnapshotColumn, TableReference
+from lockgate.records.source import Reader, ReaderKind, SourceSpec
 from lockgate.records.training import Environment, Machine, ModelSpec, TrainingRun
 from lockgate.records.verdict import GateSpec, GateVerdict
 
@@ -43,11 +46,13 @@ DAY = timedelta(days=1)
 MACHINE = Machine(processor="x86", cores=2, memory=8_000_000_000, platform="Linux x86_64")
 SOURCE = SourceSpec(
     name="weather",
-    function="tables:weather",
+    reader=Reader(kind=ReaderKind.CSV, where="weather/*.csv", options={"timezone": "America/New_York"}),
     key="origin",
     event_time="hour",
     available_delay=timedelta(minutes=50),
     stale_after=timedelta(hours=3),
+    ingest_lag=timedelta(hours=1),
+    event_id="observation",
 )
 RULE = Rule(
     source="weather",
@@ -85,6 +90,21 @@ FEATURES = FeatureSet(
             stale_after=timedelta(hours=3),
         ),
     ),
+    windows=(
+        Window(
+            name="gusts",
+            source="weather",
+            by="origin",
+            value="wind",
+            value_type=FieldKind.FLOAT,
+            scale=1,
+            columns=(
+                WindowColumn(
+                    name="gusts_max_3h", aggregate=Aggregate.MAX, span=timedelta(hours=3), type=FieldKind.FLOAT
+                ),
+            ),
+        ),
+    ),
     features=(
         FeatureSpec(
             name="hour",
@@ -117,13 +137,13 @@ MODEL = ModelSpec(
     test_seconds=1_209_600.0,
 )
 GATE = GateSpec(kind="metric", parameters={"metric": "roc_auc", "at_least": 0.6, "by": "origin", "min_rows": 200})
-ROWS = RowFile(digest=B, bytes=2048, rows=100)
+ROWS = RowFile(digest=B, bytes=2048, rows=100, not_before=AT)
 
 RECORDS: tuple[Record, ...] = (
     SOURCE,
     Snapshot(
         source="weather",
-        spec=A,
+        clock=A,
         columns=(SnapshotColumn(name="wind", type="Float64", nulls=3),),
         rows=100,
         files=(ROWS,),
@@ -132,6 +152,28 @@ RECORDS: tuple[Record, ...] = (
         last_event=AT,
         known_until=AT + timedelta(minutes=50),
         parents=(C,),
+        reference=TableReference(
+            uri="s3://lake/weather",
+            version=7,
+            files=(ReferencedFile(path="part-0.parquet", bytes=2048, not_before=AT, seen_after=AT - DAY),),
+            known_by=AT,
+        ),
+    ),
+    Reading(
+        project="flight-delay",
+        source="weather",
+        snapshot=A,
+        spec=B,
+        taken_as_of=AT,
+        after=C,
+        begins="its columns changed: rain is new",
+        new=10,
+        backfilled=2,
+        gone=1,
+        held_back=3,
+        gone_rows=B,
+        state={"files": {"a.csv": "10 bytes"}, "version": 7},
+        line="line-1",
     ),
     RULE,
     Profile(

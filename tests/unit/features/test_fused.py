@@ -30,6 +30,7 @@ from lockgate.records.features import (
     RequestSpec,
 )
 from lockgate.records.source import SourceSpec
+from tests.making.readers import by_function
 
 NEW_YORK = ZoneInfo("America/New_York")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -117,7 +118,7 @@ FEATURES = FeatureSet(
 NAMES = [column.name for column in COLUMNS]
 VOCABULARY = {"place": ("EWR", "JFK"), "initial": ("E", "J")}
 STAFF: dict[str | int, tuple[Any, ...]] = {"EWR": (12,), "JFK": (-3,), "\N{LATIN SMALL LETTER SHARP S}": (0,)}
-PLACES = SourceSpec(name="places", function="m:f", key="place")
+PLACES = SourceSpec(name="places", reader=by_function(), key="place")
 
 Ask = dict[str, Any]
 

@@ -26,6 +26,7 @@ from lockgate.records.features import (
     RequestSpec,
 )
 from lockgate.records.source import SourceSpec
+from tests.making.readers import by_function, known
 
 START = datetime(2013, 3, 10, 4, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -80,7 +81,7 @@ def features(stale: int | None, *, clocked: bool = True) -> FeatureSet:
     )
 
 
-CLOCKED = SourceSpec(name="seen", function="m:f", key="place", event_time="event", available_time="available")
+CLOCKED = SourceSpec(name="seen", reader=by_function(), key="place", event_time="event", available_time="available")
 
 
 def frame_of(rows: Sequence[Row]) -> pl.DataFrame:
@@ -115,7 +116,7 @@ def oracle(rows: Sequence[Row], ask: Ask, stale: int | None) -> int | None:
 
 
 def offline(rows: Sequence[Row], asks: Sequence[Ask], stale: int | None) -> list[int | None]:
-    frame = as_served(asks_of(asks), REQUEST, features(stale), {"seen": (CLOCKED, frame_of(rows))})
+    frame = as_served(asks_of(asks), REQUEST, features(stale), {"seen": (CLOCKED, known(CLOCKED, frame_of(rows)))})
     found: list[int | None] = frame.sort("id")["seen.value"].to_list()
     return found
 
@@ -170,7 +171,9 @@ def test_rows_that_become_known_after_a_request_change_nothing_for_it(
 
 @given(asks=ASKS)
 def test_requests_come_back_in_the_order_asked_none_lost_none_twice(asks: list[Ask]) -> None:
-    frame = as_served(asks_of(asks), REQUEST, features(None), {"seen": (CLOCKED, frame_of([("a", 1, 1, 7)]))})
+    frame = as_served(
+        asks_of(asks), REQUEST, features(None), {"seen": (CLOCKED, known(CLOCKED, frame_of([("a", 1, 1, 7)])))}
+    )
 
     assert frame["asked"].is_sorted()
     assert sorted(frame["id"].to_list()) == list(range(len(asks)))
@@ -181,7 +184,7 @@ def test_a_table_means_its_first_row_of_a_key_whenever_asked(
     rows: list[tuple[str | None, int | None]], asks: list[Ask]
 ) -> None:
     table = pl.DataFrame(rows, schema={"place": pl.String, "value": pl.Int64}, orient="row")
-    spec = SourceSpec(name="seen", function="m:f", key="place")
+    spec = SourceSpec(name="seen", reader=by_function(), key="place")
     frame = as_served(asks_of(asks), REQUEST, features(None, clocked=False), {"seen": (spec, table)}).sort("id")
     first: dict[str | None, int | None] = {}
     for key, value in rows:
@@ -191,14 +194,14 @@ def test_a_table_means_its_first_row_of_a_key_whenever_asked(
 
 
 def test_a_delay_says_when_rows_are_known() -> None:
-    spec = SourceSpec(name="seen", function="m:f", key="place", event_time="event", available_delay=5 * MINUTE)
+    spec = SourceSpec(name="seen", reader=by_function(), key="place", event_time="event", available_delay=5 * MINUTE)
     rows = frame_of([("a", 0, None, 1), ("a", 3, None, 2)])
     frame = as_served(
-        asks_of([(4, "a"), (5, "a"), (7, "a"), (8, "a")]), REQUEST, features(None), {"seen": (spec, rows)}
+        asks_of([(4, "a"), (5, "a"), (7, "a"), (8, "a")]), REQUEST, features(None), {"seen": (spec, known(spec, rows))}
     )
 
     assert frame["seen.value"].to_list() == [None, 1, 1, 2]
-    assert rows.select(available(spec))["event"].to_list() == [moment(5), moment(8)]
+    assert known(spec, rows).select(available(spec)).to_series().to_list() == [moment(5), moment(8)]
 
 
 KEY_TYPES = {
@@ -212,8 +215,10 @@ KEY_TYPES = {
 @pytest.mark.parametrize("what", KEY_TYPES)
 def test_text_is_matched_with_text_however_the_source_keeps_it(what: str, clocked: bool) -> None:
     rows = frame_of([("a", 1, 1, 7), ("b", 1, 1, 8)]).with_columns(pl.col("place").cast(KEY_TYPES[what]))
-    spec = CLOCKED if clocked else SourceSpec(name="seen", function="m:f", key="place")
-    frame = as_served(asks_of([(2, "b"), (3, "a")]), REQUEST, features(None, clocked=clocked), {"seen": (spec, rows)})
+    spec = CLOCKED if clocked else SourceSpec(name="seen", reader=by_function(), key="place")
+    frame = as_served(
+        asks_of([(2, "b"), (3, "a")]), REQUEST, features(None, clocked=clocked), {"seen": (spec, known(spec, rows))}
+    )
 
     assert frame["seen.value"].to_list() == [8, 7]
 
@@ -239,8 +244,8 @@ def test_an_integer_is_matched_with_an_integer_however_wide_the_source_keeps_it(
     rows = pl.DataFrame({"place": [5], "event": [moment(1)], "available": [moment(1)], "value": [9]}).with_columns(
         pl.col("place").cast(kind)
     )
-    spec = CLOCKED if clocked else SourceSpec(name="seen", function="m:f", key="place")
-    frame = as_served(asks, request, features(None, clocked=clocked), {"seen": (spec, rows)})
+    spec = CLOCKED if clocked else SourceSpec(name="seen", reader=by_function(), key="place")
+    frame = as_served(asks, request, features(None, clocked=clocked), {"seen": (spec, known(spec, rows))})
 
     assert frame["seen.value"].to_list() == [9, None]
 
@@ -249,13 +254,13 @@ def test_times_of_a_source_may_be_coarser_than_ours() -> None:
     rows = frame_of([("a", 1, 2, 7)]).with_columns(
         pl.col("event").dt.cast_time_unit("ms"), pl.col("available").dt.cast_time_unit("ms")
     )
-    frame = as_served(asks_of([(1, "a"), (2, "a")]), REQUEST, features(None), {"seen": (CLOCKED, rows)})
+    frame = as_served(asks_of([(1, "a"), (2, "a")]), REQUEST, features(None), {"seen": (CLOCKED, known(CLOCKED, rows))})
 
     assert frame["seen.value"].to_list() == [None, 7]
 
 
 def test_two_sources_are_joined_each_by_its_own_clock() -> None:
-    other = SourceSpec(name="other", function="m:g", key="place", event_time="event", available_delay=0 * MINUTE)
+    other = SourceSpec(name="other", reader=by_function(), key="place", event_time="event", available_delay=0 * MINUTE)
     both = FeatureSet(
         timezone="UTC",
         lookups=(
@@ -265,7 +270,10 @@ def test_two_sources_are_joined_each_by_its_own_clock() -> None:
         features=(),
         columns=(),
     )
-    rows = {"seen": (CLOCKED, frame_of([("a", 1, 5, 7)])), "other": (other, frame_of([("a", 1, None, 8)]))}
+    rows = {
+        "seen": (CLOCKED, known(CLOCKED, frame_of([("a", 1, 5, 7)]))),
+        "other": (other, known(other, frame_of([("a", 1, None, 8)]))),
+    }
     frame = as_served(asks_of([(2, "a"), (5, "a")]), REQUEST, both, rows)
 
     assert frame.select("seen.value", "other.value").rows() == [(None, 8), (7, 8)]
@@ -303,6 +311,6 @@ def test_of_many_rows_of_one_moment_the_one_told_last_counts_also_where_sorting_
     count = 60_000
     rows = frame_of([("a", 1, 1, 0)]).select(pl.all().repeat_by(count).explode())
     rows = rows.with_columns(value=pl.int_range(count))
-    frame = as_served(asks_of([(2, "a")]), REQUEST, features(None), {"seen": (CLOCKED, rows)})
+    frame = as_served(asks_of([(2, "a")]), REQUEST, features(None), {"seen": (CLOCKED, known(CLOCKED, rows))})
 
     assert frame["seen.value"].to_list() == [count - 1]

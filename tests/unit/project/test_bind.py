@@ -2,6 +2,7 @@
 
 import pytest
 
+from lockgate.features.known import AVAILABLE
 from lockgate.kernel.errors import Fault, Invalid
 from lockgate.project.bind import bind
 from lockgate.records.features import FieldKind
@@ -14,7 +15,7 @@ GONE = "gone"
 Change = tuple[str, str, FieldKind | str | None]
 
 KINDS = {
-    name: {column: kind_of_type(kind) for column, kind in frame.schema.items()}
+    name: {column: kind_of_type(kind) for column, kind in frame.drop(AVAILABLE, strict=False).schema.items()}
     for name, (_, frame) in history().items()
 }
 PLACES = {"source traffic": "project.py:12", "request": "project.py:19", "outcome": "project.py:29"}

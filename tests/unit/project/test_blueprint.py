@@ -233,7 +233,7 @@ def test_a_child_finds_a_function_by_its_name(tmp_path: Path) -> None:
     write_project(tmp_path, PROJECT, TABLES.replace("raise NotImplementedError", "return 5", 1))
     found = blueprint()
     with traceless():
-        orders = function_of(tmp_path, found.sources[0].function)
+        orders = function_of(tmp_path, found.sources[0].reader.where)
         assert orders() == 5
     with traceless():
         assert function_of(tmp_path, found.model.function).__name__ == "fit"

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from lockgate.kernel.canonical import digest_of, sha256
 from lockgate.records.source import SourceSpec
 from lockgate.snapshots.take import fingerprint, take, write_rows
+from tests.making.readers import by_function
 
 START = datetime(2013, 3, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 TIME = pl.Datetime("us", "UTC")
-SPEC = SourceSpec(name="s", function="m:f", key="k", event_time="at", available_delay=2 * HOUR)
+SPEC = SourceSpec(name="s", reader=by_function(), key="k", event_time="at", available_delay=2 * HOUR)
 SCHEMA = {"k": pl.Int64(), "t": pl.String(), "x": pl.Float64(), "at": TIME, "b": pl.Boolean()}
 
 Row = tuple[int | None, str | None, float | None, datetime | None, bool | None]
@@ -102,7 +103,7 @@ def test_other_rows_are_another_snapshot(tmp_path: Path, what: str) -> None:
 
 
 def test_another_reading_of_the_clock_is_another_snapshot(tmp_path: Path) -> None:
-    slower = SourceSpec(name="s", function="m:f", key="k", event_time="at", available_delay=3 * HOUR)
+    slower = SourceSpec(name="s", reader=by_function(), key="k", event_time="at", available_delay=3 * HOUR)
     one, other = (take(spec, frame(ROWS_OF_TWO), tmp_path / "rows.parquet") for spec in (SPEC, slower))
 
     assert digest_of(one) != digest_of(other)
@@ -128,7 +129,7 @@ def test_a_snapshot_says_what_is_in_it(tmp_path: Path) -> None:
 
 
 def test_a_table_has_no_times(tmp_path: Path) -> None:
-    found = take(SourceSpec(name="s", function="m:f", key="k"), frame(ROWS_OF_TWO), tmp_path / "rows.parquet")
+    found = take(SourceSpec(name="s", reader=by_function(), key="k"), frame(ROWS_OF_TWO), tmp_path / "rows.parquet")
 
     assert (found.first_event, found.last_event, found.known_until) == (None, None, None)
 

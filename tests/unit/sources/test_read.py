@@ -13,14 +13,15 @@ from lockgate.kernel.errors import Failed, Invalid
 from lockgate.records.features import FieldKind
 from lockgate.records.source import SourceSpec
 from lockgate.sources.read import kind_of_type, read
+from tests.making.readers import by_function
 
 START = datetime(2013, 3, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 TIME = pl.Datetime("us", "UTC")
 
-TOLD = SourceSpec(name="s", function="m:f", key="k", event_time="event", available_time="told")
-DELAYED = SourceSpec(name="s", function="m:f", key="k", event_time="event", available_delay=2 * HOUR)
-TABLE = SourceSpec(name="s", function="m:f", key="k")
+TOLD = SourceSpec(name="s", reader=by_function(), key="k", event_time="event", available_time="told")
+DELAYED = SourceSpec(name="s", reader=by_function(), key="k", event_time="event", available_delay=2 * HOUR)
+TABLE = SourceSpec(name="s", reader=by_function(), key="k")
 
 
 def frame(*rows: tuple[int, int | None]) -> pl.DataFrame:

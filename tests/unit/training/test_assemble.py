@@ -20,6 +20,7 @@ from lockgate.records.features import Code, TrainingSet
 from lockgate.sources.read import read
 from lockgate.training.assemble import OUTCOME, Rows, seed_rows, table_rows
 from tests.making.projects import START, blueprint, bound, history
+from tests.making.readers import known
 from tests.unit.training.making import MINUTES, Made, make
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -29,7 +30,7 @@ MOMENT = pl.Datetime("us", "UTC")
 
 
 def with_frame(rows: Rows, name: str, frame: pl.DataFrame) -> dict[str, Any]:
-    return {**rows, name: (rows[name][0], frame)}
+    return {**rows, name: (rows[name][0], known(rows[name][0], frame))}
 
 
 def accounted(record: TrainingSet) -> int:

@@ -1,0 +1,160 @@
+"""The flight project over its whole year: its rows, its offline matrix, and a version of it that answers online.
+
+The project is the example's, as it stands; its model is not what is measured here, so a small one is packed.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from lockgate.features.known import AVAILABLE, stamped
+from lockgate.features.offline import as_served, encode_rows, raw_columns, vocabulary_of
+from lockgate.kernel.canonical import canonical, sha256
+from lockgate.packages.folder import pack
+from lockgate.packages.formats import FORMATS
+from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE, encode_table, load_package
+from lockgate.project.bind import bind
+from lockgate.project.blueprint import Blueprint
+from lockgate.project.load import function_of, load
+from lockgate.records.features import FeatureSet, RequestSpec
+from lockgate.records.package import Contract, Reference
+from lockgate.records.release import Release
+from lockgate.records.source import SourceSpec
+from lockgate.serving.version import Version
+from lockgate.sources.read import kind_of_type
+from lockgate.training.assemble import table_rows
+
+__all__ = ["Flights", "flights", "version_of"]
+
+_PROJECT = Path(__file__).parents[2] / "examples" / "flight_delay"
+_AT = datetime(2014, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flights:
+    """A year of requests, computed offline."""
+
+    # The project.
+    blueprint: Blueprint
+    # From request to matrix, types known.
+    features: FeatureSet
+    # For each source its declaration and rows.
+    sources: Mapping[str, tuple[SourceSpec, pl.DataFrame]]
+    # The requests with what was known when each was asked, in order of asking.
+    served: pl.DataFrame
+    # The vocabulary of each category column.
+    vocabulary: dict[str, tuple[str, ...]]
+    # What the model sees of each request, (requests, columns).
+    matrix: NDArray[np.float64]
+
+    @property
+    def request(self) -> RequestSpec:
+        """What is asked."""
+        return self.blueprint.request
+
+
+def flights(first: int | None) -> Flights:
+    """Compute the year offline, by the path of training; or the first flights of it."""
+    with _traceless():
+        blueprint = load(_PROJECT).blueprint
+        sources = {spec.name: (spec, _rows_of(spec)) for spec in blueprint.sources}
+    kinds = {
+        name: {column: kind_of_type(kind) for column, kind in frame.schema.items()}
+        for name, (_, frame) in sources.items()
+    }
+    features, request = bind(blueprint, kinds, {}), blueprint.request
+    asked = sources[request.history][1].sort(request.asked_at)
+    served = as_served(asked if first is None else asked.head(first), request, features, sources)
+    raw = raw_columns(served, request, features)
+    vocabulary = vocabulary_of(raw, features)
+    return Flights(
+        blueprint=blueprint,
+        features=features,
+        sources=sources,
+        served=served,
+        vocabulary=vocabulary,
+        matrix=encode_rows(raw, features, vocabulary),
+    )
+
+
+def _rows_of(spec: SourceSpec) -> pl.DataFrame:
+    """Give a source's rows as a first snapshot of the whole year has them."""
+    rows = stamped(spec, function_of(_PROJECT, spec.reader.where)().lazy()).collect()
+    return rows.drop_nulls(AVAILABLE) if spec.clocked else rows
+
+
+def version_of(year: Flights, folder: Path) -> Version:
+    """Pack a small model of the year and load it as a worker does; its online store is empty."""
+    model, reference = _small_model(year)
+    files = {CONTRACT: canonical(_contract(year)), MODEL: model, REFERENCE: canonical(reference)}
+    for lookup in year.features.lookups:
+        if not lookup.clocked:
+            path, data = encode_table(lookup.source, table_rows(lookup, *year.sources[lookup.source]))
+            files[path] = data
+    nothing = sha256(b"")
+    digest, _ = pack(
+        folder,
+        files,
+        project=year.blueprint.name,
+        format="skops/1",
+        training_set=nothing,
+        code=nothing,
+        environment=nothing,
+        parameters={},
+    )
+    release = Release(
+        endpoint=year.blueprint.name,
+        number=1,
+        package=digest,
+        training_run=nothing,
+        evidence=(),
+        verdicts=(),
+        commit="0" * 40,
+        dirty=False,
+        line="bench",
+        by="bench",
+        at=_AT,
+    )
+    return Version(nothing, release, load_package(folder, digest))
+
+
+def _contract(year: Flights) -> Contract:
+    read_online = {lookup.source for lookup in year.features.lookups if lookup.clocked}
+    return Contract(
+        request=year.request,
+        features=year.features,
+        sources=tuple(year.sources[name][0] for name in sorted(read_online)),
+        vocabulary=year.vocabulary,
+        outcome=year.blueprint.outcome,
+        task=year.blueprint.model.task,
+        threshold=year.blueprint.model.threshold,
+    )
+
+
+def _small_model(year: Flights) -> tuple[bytes, Reference]:
+    x = year.matrix[:: max(1, len(year.matrix) // 1_000)]
+    model = HistGradientBoostingClassifier(max_iter=2, random_state=0).fit(x, np.arange(len(x)) % 2)
+    asked = x[:4]
+    answers = model.predict_proba(asked)[:, 1]
+    rows = tuple(tuple(None if np.isnan(value) else float(value) for value in row) for row in asked)
+    return FORMATS["skops/1"].dump(model), Reference(x=rows, scores=tuple(map(float, answers)), tolerance=1e-9)
+
+
+@contextmanager
+def _traceless() -> Iterator[None]:
+    """Take back what loading a project does to this process."""
+    path = list(sys.path)
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        for name in ("project", "tables"):
+            sys.modules.pop(name, None)
