@@ -3,8 +3,10 @@
 import tempfile
 from pathlib import Path
 
+import msgspec
 from rich.console import Console
 
+from lockgate.cli.client import connect
 from lockgate.engine.children import Job, run_child
 from lockgate.engine.jobs import Loaded
 from lockgate.kernel.canonical import digest_of, short
@@ -12,15 +14,20 @@ from lockgate.kernel.canonical import digest_of, short
 __all__ = ["check_project"]
 
 
-def check_project(folder: Path) -> None:
-    """Compile a project and say what it is.
+def check_project(folder: Path, state: Path) -> None:
+    """Compile a project and say what it is; where there is a ledger, hold its features against the register.
 
     Raises:
         Invalid: with every mistake in it.
+        Refused: a feature means something else than when it was released.
     """
     with tempfile.TemporaryDirectory(prefix="lockgate-") as scratch:
         loaded = run_child(Job(kind="load", folder=str(folder.resolve()), arguments={}), Path(scratch), Loaded)
     blueprint = loaded.blueprint
+    if state.is_dir():
+        with connect(state) as client:
+            body = {"blueprint": msgspec.to_builtins(blueprint), "places": loaded.places}
+            client.post("/api/v1/features/check", body)
     console = Console()
     console.print(f"[bold]{blueprint.name}[/] is well: blueprint {short(digest_of(blueprint))}")
     console.print(f"  asks for      {', '.join(field.name for field in blueprint.request.fields)}")
