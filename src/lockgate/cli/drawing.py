@@ -1,11 +1,13 @@
 """Draws lineage as SVG: columns of sources on the left, the model's on the right, and what comes from what between.
 
 A column stands right of all it comes from. Within a layer columns stand where what they are joined to stands, so that
-lines cross little. Long names are cut in their middle; the whole name shows when it is pointed at.
+lines cross little; lines go past columns, never behind them. Long names are cut in their middle; the whole name shows
+when it is pointed at.
 """
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -14,11 +16,15 @@ from lockgate.kernel.canonical import short
 
 __all__ = ["draw"]
 
-_ROW, _BOX, _GAP, _MARGIN, _TOP = 30, 22, 120, 24, 92
+_ROW, _BOX, _WAY, _GAP, _MARGIN, _TOP = 30, 22, 12, 110, 24, 92
 _FONT = 'font-family="ui-monospace, DejaVu Sans Mono, monospace" font-size="12"'
 _LETTER = 7.3
 _LONGEST = 32
-_SWEEPS = 8
+_SWEEPS = 24
+_LOOKS = {
+    "match": 'fill="none" stroke="#b0bec5" stroke-dasharray="3 3"',
+    "value": 'fill="none" stroke="#78909c"',
+}
 _LAST = {"model", "outcome"}
 _COLOURS = {
     "source": ("#e6f4ea", "#2d7d46"),
@@ -40,35 +46,63 @@ _WORDS = {
 }
 
 
-class _Box(msgspec.Struct):
-    """A column's place."""
+class _Box(msgspec.Struct, eq=False):
+    """A column's place; without a node, the way of a line past other columns."""
 
-    node: dict[str, Any]
     layer: int
+    node: dict[str, Any] | None = None
+    how: str = ""
     x: float = 0.0
+    # Its middle.
     y: float = 0.0
+
+    @property
+    def kind(self) -> str:
+        return str(self.node["kind"]) if self.node else ""
+
+    @property
+    def group(self) -> str:
+        """Columns of one source stand together."""
+        return str(self.node["name"]).partition(".")[0] if self.node and self.kind == "source" else ""
+
+    @property
+    def label(self) -> str:
+        if self.node is None:
+            return ""
+        name = str(self.node["name"])
+        return _cut(name.partition(".")[2] if self.kind == "source" else name)
+
+    @property
+    def room(self) -> float:
+        return _ROW if self.node else _WAY
+
+
+_Line = tuple[_Box, _Box, str]
 
 
 def draw(found: Mapping[str, Any]) -> str:
     """Give the lineage of a release as an SVG document."""
     boxes = _layered(found)
-    layers = _ordered(boxes, found["edges"])
+    lines = _through_layers(boxes, found["edges"])
+    layers = _ordered(boxes, lines)
     heads = _placed(layers, {one["source"]: one["snapshot"] for one in found["snapshots"]})
-    width = max(box.x for box in boxes.values()) + _width(layers[-1]) + _MARGIN
-    height = max(box.y for box in boxes.values()) + _ROW + _MARGIN
-    legend = _legend({box.node["kind"] for box in boxes.values()})
-    width = max(width, legend[1], _MARGIN * 2 + _LETTER * len(_title(found)))
     widths = [_width(layer) for layer in layers]
-    size = round(width), round(height)
-    lines = [_line(boxes[edge["origin"]], boxes[edge["target"]], edge["how"], widths) for edge in found["edges"]]
+    legend, legend_width = _legend({box.kind for box in boxes.values()})
+    everything = [box for layer in layers for box in layer]
+    width = max(box.x for box in everything) + widths[-1] + _MARGIN
+    size = (
+        round(max(width, legend_width, _MARGIN * 2 + 1.2 * _LETTER * len(_title(found)))),
+        round(max(box.y for box in everything) + _ROW / 2 + _MARGIN),
+    )
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[0]} {size[1]}" {_FONT} {_of(*size)}>',
         f'<rect {_of(*size)} fill="#ffffff"/>',
         f'<text x="{_MARGIN}" y="32" font-size="14" font-weight="bold" fill="#263238">{escape(_title(found))}</text>',
-        legend[0],
-        *sorted(lines),  # the dashed ones lie below
+        legend,
+        *sorted(_drawn_line(*line, widths) for line in lines),  # by colour: the dashed ones lie below
+        *(_drawn_way(box, widths[box.layer]) for box in everything if box.node is None),
         *heads,
-        *(_drawn(box, widths[box.layer]) for box in boxes.values()),
+        *(_drawn(box, box.node, widths[box.layer]) for box in everything if box.node),
         "</svg>\n",
     ]
     return "\n".join(parts)
@@ -98,83 +132,89 @@ def _layered(found: Mapping[str, Any]) -> dict[str, _Box]:
 
     nodes = {node["id"]: node for node in found["nodes"]}
     last = max(layer(node) for node in nodes)
-    return {name: _Box(node, last if node["kind"] in _LAST else layers[name]) for name, node in nodes.items()}
+    return {name: _Box(last if node["kind"] in _LAST else layers[name], node) for name, node in nodes.items()}
 
 
-def _ordered(boxes: Mapping[str, _Box], edges: Sequence[Mapping[str, Any]]) -> list[list[_Box]]:
-    """Order each layer by where what its columns are joined to stands."""
-    joined: dict[int, list[_Box]] = {id(box): [] for box in boxes.values()}
+def _through_layers(boxes: Mapping[str, _Box], edges: Sequence[Mapping[str, Any]]) -> list[_Line]:
+    """Cut edges into lines from layer to layer; those of one column go one way until they part."""
+    ways: dict[tuple[str, str, int], _Box] = {}
+    lines: dict[_Line, None] = {}
     for edge in edges:
-        origin, target = boxes[edge["origin"]], boxes[edge["target"]]
-        joined[id(origin)].append(target)
-        joined[id(target)].append(origin)
+        origin, target, how = boxes[edge["origin"]], boxes[edge["target"]], edge["how"]
+        chain = [
+            ways.setdefault((edge["origin"], how, layer), _Box(layer, how=how))
+            for layer in range(origin.layer + 1, target.layer)
+        ]
+        lines |= {(a, b, how): None for a, b in pairwise([origin, *chain, target])}
+    return list(lines)
+
+
+def _ordered(boxes: Mapping[str, _Box], lines: Sequence[_Line]) -> list[list[_Box]]:
+    """Order each layer by where what it is joined to stands, from left to right and back, several times."""
+    before: dict[_Box, list[_Box]] = {}
+    after: dict[_Box, list[_Box]] = {}
+    for origin, target, _ in lines:
+        after.setdefault(origin, []).append(target)
+        before.setdefault(target, []).append(origin)
     layers: list[list[_Box]] = [[] for _ in range(1 + max(box.layer for box in boxes.values()))]
-    for box in boxes.values():
+    for box in dict.fromkeys([*boxes.values(), *(end for line in lines for end in line[:2])]):
         layers[box.layer].append(box)
-    layers = [layer for layer in layers if layer]
-    for number, layer in enumerate(layers):
-        for box in layer:
-            box.layer = number
-    _stand(layers)
+    for layer in layers:
+        _stand(layer)
     for sweep in range(_SWEEPS):
-        for layer in layers if sweep % 2 else reversed(layers):
-            wanted = {id(box): _mean([other.y for other in joined[id(box)]], box.y) for box in layer}
-            groups: dict[str, list[float]] = {}
-            for box in layer:
-                groups.setdefault(_group(box), []).append(wanted[id(box)])
-            layer.sort(key=lambda box: (_mean(groups[_group(box)], 0), _group(box), wanted[id(box)]))
-        _stand(layers)
+        joined = after if sweep % 2 else before
+        for layer in reversed(layers[:-1]) if sweep % 2 else layers[1:]:
+            _sort(layer, joined)
+            _stand(layer)
     return layers
 
 
-def _group(box: _Box) -> str:
-    """Columns of one source stand together."""
-    name: str = box.node["name"]
-    return name.partition(".")[0] if box.node["kind"] == "source" else name
+def _sort(layer: list[_Box], joined: Mapping[_Box, Sequence[_Box]]) -> None:
+    wanted = {box: _mean([other.y for other in joined.get(box, ())], box.y) for box in layer}
+    groups: dict[str, list[float]] = {}
+    for box in layer:
+        groups.setdefault(box.group, []).append(wanted[box])
+    layer.sort(key=lambda box: (_mean(groups[box.group], 0) if box.group else wanted[box], box.group, wanted[box]))
 
 
 def _mean(values: Sequence[float], otherwise: float) -> float:
     return sum(values) / len(values) if values else otherwise
 
 
-def _stand(layers: Sequence[Sequence[_Box]]) -> None:
-    """Let the columns of each layer stand below each other, every layer around the same middle."""
-    for layer in layers:
-        for number, box in enumerate(layer):
-            box.y = number - (len(layer) - 1) / 2
+def _stand(layer: Sequence[_Box]) -> None:
+    """Let the columns of a layer stand below each other, around the same middle as every layer."""
+    y = -sum(box.room for box in layer) / 2
+    for box in layer:
+        box.y = y + box.room / 2
+        y += box.room
 
 
 def _placed(layers: Sequence[Sequence[_Box]], snapshots: Mapping[str, str]) -> list[str]:
     """Give every column its place in the picture; give the heads of the sources."""
-    rows = [len(layer) for layer in layers]
-    rows[0] += len({_group(box) for box in layers[0]})
+    rooms = [sum(box.room for box in layer) for layer in layers]
+    rooms[0] += _ROW * len({box.group for box in layers[0] if box.group})
     x, heads = float(_MARGIN), []
-    for layer, count in zip(layers, rows, strict=True):
-        y = _TOP + (max(rows) - count) * _ROW / 2
+    for layer, room in zip(layers, rooms, strict=True):
+        y = _TOP + (max(rooms) - room) / 2
         previous = ""
         for box in layer:
-            if box.node["kind"] == "source" and _group(box) != previous:
-                previous = _group(box)
+            if box.group != previous and box.group:
+                previous = box.group
                 taken = f" · snapshot {short(snapshots[previous])}" if previous in snapshots else ""
                 heads.append(
-                    f'<text x="{x:.0f}" y="{y + _BOX - 5:.0f}" font-size="11" fill="#607d8b">'
+                    f'<text x="{x:.0f}" y="{y + _ROW - 8:.0f}" font-size="11" fill="#607d8b">'
                     f"{escape(_cut(previous))}{taken}</text>"
                 )
                 y += _ROW
-            box.x, box.y = x, y
-            y += _ROW
+            box.x, box.y = x, y + box.room / 2
+            y += box.room
         x += _width(layer) + _GAP
     return heads
 
 
 def _width(layer: Sequence[_Box]) -> float:
-    least = 26 if any(box.node["kind"] == "source" for box in layer) else 0  # the head of a source is as long
-    return 16 + _LETTER * max(least, *(len(_cut(_label(box))) for box in layer), 6)
-
-
-def _label(box: _Box) -> str:
-    name: str = box.node["name"]
-    return name.partition(".")[2] if box.node["kind"] == "source" else name
+    heads = [len(_cut(box.group)) + 20 for box in layer if box.group]  # smaller letters
+    return 16 + _LETTER * max(6, *(len(box.label) for box in layer), *heads)
 
 
 def _cut(text: str) -> str:
@@ -184,24 +224,26 @@ def _cut(text: str) -> str:
     return f"{text[: _LONGEST // 2]}…{text[-(_LONGEST // 2 - 1) :]}"
 
 
-def _drawn(box: _Box, width: float) -> str:
-    fill, line = _COLOURS[box.node["kind"]]
-    note = f": {box.node['note']}" if box.node.get("note") else ""
-    told = f"{_WORDS[box.node['kind']]} {box.node['name']}{note}"
+def _drawn(box: _Box, node: Mapping[str, Any], width: float) -> str:
+    fill, line = _COLOURS[box.kind]
+    note = f": {node['note']}" if node.get("note") else ""
+    told = f"{_WORDS[box.kind]} {node['name']}{note}"
     return (
         f"<g><title>{escape(told)}</title>"
-        f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{width:.1f}" height="{_BOX}" rx="4"'
+        f'<rect x="{box.x:.1f}" y="{box.y - _BOX / 2:.1f}" width="{width:.1f}" height="{_BOX}" rx="4"'
         f' fill="{fill}" stroke="{line}"/>'
-        f'<text x="{box.x + 8:.1f}" y="{box.y + 15:.1f}" fill="{line}">{escape(_cut(_label(box)))}</text></g>'
+        f'<text x="{box.x + 8:.1f}" y="{box.y + 4:.1f}" fill="{line}">{escape(box.label)}</text></g>'
     )
 
 
-def _line(origin: _Box, target: _Box, how: str, widths: Sequence[float]) -> str:
-    begin, end = origin.x + widths[origin.layer], target.x
-    a, b, bend = origin.y + _BOX / 2, target.y + _BOX / 2, _GAP * 0.5
-    look = 'stroke="#b0bec5" stroke-dasharray="3 3"' if how == "match" else 'stroke="#78909c"'
-    path = f"M{begin:.1f} {a:.1f} C{begin + bend:.1f} {a:.1f} {end - bend:.1f} {b:.1f} {end:.1f} {b:.1f}"
-    return f'<path {look} fill="none" d="{path}"/>'
+def _drawn_line(origin: _Box, target: _Box, how: str, widths: Sequence[float]) -> str:
+    begin, end, bend = origin.x + widths[origin.layer], target.x, _GAP / 2
+    path = f"M{begin:.1f} {origin.y:.1f} C{begin + bend:.1f} {origin.y:.1f}"
+    return f'<path {_LOOKS[how]} d="{path} {end - bend:.1f} {target.y:.1f} {end:.1f} {target.y:.1f}"/>'
+
+
+def _drawn_way(box: _Box, width: float) -> str:
+    return f'<path {_LOOKS[box.how]} d="M{box.x:.1f} {box.y:.1f} h{width:.1f}"/>'
 
 
 def _legend(kinds: set[str]) -> tuple[str, float]:
