@@ -17,7 +17,6 @@ from typing import Any, Protocol
 import polars as pl
 
 from lockgate.features.offline import TYPES, as_served, available, encode_rows, raw_columns, vocabulary_of
-from lockgate.features.store import MemoryStore
 from lockgate.kernel.canonical import Digest, digest_of
 from lockgate.kernel.closure import ERRORS_THAT_MEAN_NULL, open_closed
 from lockgate.kernel.errors import Invalid
@@ -36,7 +35,7 @@ _TOLD = "@told"
 Rows = Mapping[str, tuple[SourceSpec, pl.DataFrame]]
 """For each source its declaration and rows."""
 
-_KEPT = MemoryStore().keep
+_KEPT = 48
 
 
 class Watch(Protocol):

@@ -13,12 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from lockgate.features.store import MemoryStore, StoredRow
+from lockgate.features.resolving import Resolver
+from lockgate.features.series import Told, series_of, tell
+from lockgate.features.store import MemoryStore
 from lockgate.kernel.canonical import canonical, digest_of, sha256
 from lockgate.kernel.errors import Invalid
-from lockgate.records.features import Code, TrainingSet
+from lockgate.records.features import Code, Lookup, TrainingSet
+from lockgate.records.source import SourceSpec
 from lockgate.sources.read import read
 from lockgate.training.assemble import OUTCOME, Rows, seed_rows, table_rows
+from tests.making.online import ENDPOINT, resolver
 from tests.making.projects import START, blueprint, bound, history
 from tests.making.readers import known
 from tests.unit.training.making import MINUTES, Made, make
@@ -227,19 +231,29 @@ def test_every_looked_up_value_is_the_one_that_an_online_store_would_have_given(
     made = make(HISTORY, tmp_path)
     spec, frame = HISTORY["traffic"]
     (lookup,) = [one for one in bound().lookups if one.source == "traffic"]
-    store = MemoryStore(keep=10_000)
-    for row in frame.iter_rows(named=True):
-        available = row["hour"] + spec.available_delay
-        store.write("traffic", row["depot"], StoredRow(micros(row["hour"]), micros(available), row))
-    seen = 0
-    for row in pl.concat([made.train, made.test]).iter_rows(named=True):
-        known = store.read("traffic", row["depot"], micros(row["asked"]))
-        fresh = known is not None and micros(row["asked"]) - known.event_time <= 3 * 3600 * 1_000_000
-        seen += fresh
-        assert row["traffic.jams"] == (known.values["jams"] if known is not None and fresh else None)
+    reading = online(lookup, spec, [told_row(row) for row in frame.iter_rows(named=True)])
+    rows = list(pl.concat([made.train, made.test]).iter_rows(named=True))
+    known = reading.resolve([(row["depot"],) for row in rows], [micros(row["asked"]) for row in rows])
+    assert [row["traffic.jams"] for row in rows] == [one[0].values[0] for one in known]
+    seen = sum(one[0].event_time is not None for one in known)
 
     assert lookup.stale_after == 3 * HOUR
     assert 0 < seen < made.record.train_rows + made.record.test_rows
+
+
+def told_row(row: dict[str, Any]) -> Told:
+    values = {"jams": row["jams"], "mood": row["mood"]}
+    return Told("traffic", row["depot"], micros(row["hour"]), micros(row["hour"] + HOUR / 2), values)
+
+
+def online(lookup: Lookup, spec: SourceSpec, told: list[Told]) -> Resolver:
+    """Look up in a store that was told these rows; a request has the depot only."""
+    features = msgspec.structs.replace(bound(), lookups=(lookup,), windows=(), features=(), columns=())
+    depot = next(field for field in blueprint().request.fields if field.name == "depot")
+    request = msgspec.structs.replace(blueprint().request, fields=(depot,))
+    store = MemoryStore()
+    tell(store, series_of(ENDPOINT, features, [spec]), told)
+    return resolver(request, features, [spec], store=store)
 
 
 def micros(moment: datetime) -> int:
@@ -395,15 +409,11 @@ def test_the_last_rows_of_each_key_travel_with_their_clocks() -> None:
     spec, frame = HISTORY["traffic"]
     (lookup,) = [one for one in bound().lookups if one.source == "traffic"]
     found = seed_rows(lookup, spec, frame.sample(fraction=1, shuffle=True, seed=1))
-    store, whole = MemoryStore(), MemoryStore()
-    for row in found:
-        store.write("traffic", row.key, StoredRow(row.event_time, row.available_time, row.values))
-    for told in frame.iter_rows(named=True):
-        values = {"jams": told["jams"], "mood": told["mood"]}
-        whole.write("traffic", told["depot"], StoredRow(micros(told["hour"]), micros(told["hour"] + HOUR / 2), values))
+    seeds = [Told("traffic", row.key, row.event_time, row.available_time, row.values) for row in found]
+    seeded = online(lookup, spec, seeds)
+    whole = online(lookup, spec, [told_row(row) for row in frame.iter_rows(named=True)])
 
-    assert len(found) == 2 * MemoryStore().keep
+    assert len(found) == 2 * 48
+    asked = [micros(START + 14 * DAY - hours * HOUR) for hours in range(48)]
     for key in ("east", "north"):
-        for hours in range(60):
-            moment = micros(START + 14 * DAY - hours * HOUR)
-            assert store.read("traffic", key, moment) == whole.read("traffic", key, moment)
+        assert seeded.resolve([(key,)] * 48, asked) == whole.resolve([(key,)] * 48, asked)
