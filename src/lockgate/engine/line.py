@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from lockgate.engine.checking import keys_wanted, rules_of, stop_on_checks
+from lockgate.engine.checking import guards, keys_wanted, rules_of, stop_on_checks
 from lockgate.engine.children import Job, run_child
 from lockgate.engine.delivery import current_plan, deliver, ensure_endpoint
 from lockgate.engine.examining import examine_somewhere
@@ -417,6 +417,7 @@ class _Made:
             sources=tuple(spec for spec in self.blueprint.sources if spec.name in clocked),
             vocabulary=self.shelf.get(TrainingSet, self.set_id).vocabulary,
             outcome=self.blueprint.outcome,
+            guards=guards(self.blueprint),
             task=self.blueprint.model.task,
             threshold=self.blueprint.model.threshold,
         )
