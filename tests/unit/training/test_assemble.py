@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import msgspec
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -16,8 +15,9 @@ from polars.testing import assert_frame_equal
 from lockgate.features.store import MemoryStore, StoredRow
 from lockgate.kernel.canonical import canonical, digest_of, sha256
 from lockgate.kernel.errors import Invalid
-from lockgate.records.features import Code, TrainingSet
+from lockgate.records.features import TrainingSet
 from lockgate.sources.read import read
+from lockgate.training import assemble
 from lockgate.training.assemble import OUTCOME, Rows
 from tests.making.projects import START, blueprint, bound, history
 from tests.making.readers import known
@@ -370,9 +370,13 @@ def test_no_rows_are_refused_in_words(what: str, tmp_path: Path) -> None:
         make(NO_ROWS[what], tmp_path)
 
 
-def test_an_error_in_the_outcome_that_is_no_fault_of_a_value_is_not_hidden(tmp_path: Path) -> None:
-    source = "def late(minutes):\n    assert minutes < 0\n    return True"
-    outcome = msgspec.structs.replace(MINUTES, code=Code(name="late", source=source))
+def test_an_error_in_the_outcome_that_is_no_fault_of_a_value_is_not_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(_: float) -> bool:
+        raise MemoryError
 
-    with pytest.raises(AssertionError):
-        make(HISTORY, tmp_path, outcome=outcome)
+    monkeypatch.setattr(assemble, "open_closed", lambda *_: late)
+
+    with pytest.raises(MemoryError):
+        make(HISTORY, tmp_path)
