@@ -15,7 +15,7 @@ from lockgate.features.known import AVAILABLE, known_rows
 from lockgate.kernel.canonical import Digest, canonical, digest_of
 from lockgate.kernel.errors import Refused
 from lockgate.kernel.folders import replace_file
-from lockgate.packages.runtime import MODEL, REFERENCE, encode_seed, encode_table, load_package
+from lockgate.packages.runtime import MODEL, REFERENCE, load_package
 from lockgate.project.blueprint import Blueprint
 from lockgate.project.load import function_of, load
 from lockgate.records.check import CheckReport, Rule, Stage
@@ -25,9 +25,10 @@ from lockgate.records.source import SourceSpec
 from lockgate.records.training import ModelSpec
 from lockgate.snapshots.take import take, write_rows
 from lockgate.sources.read import kind_of_type, read
-from lockgate.training.assemble import Rows, assemble, seed_rows, table_rows
+from lockgate.training.assemble import Rows, assemble, known_until
 from lockgate.training.fit import fit
 from lockgate.training.measure import measure, transform_mismatches
+from lockgate.training.seeds import travelling
 
 __all__ = ["JOBS", "Assembled", "Fit", "Loaded", "Measured", "SourceRows", "Taken", "ToExamine", "examine_kept"]
 
@@ -146,13 +147,7 @@ def _assemble(_: Path, scratch: Path, arguments: dict[str, Any], progress: Repor
     blueprint = msgspec.convert(arguments["blueprint"], Blueprint)
     features = msgspec.convert(arguments["features"], FeatureSet)
     rows = _rows(arguments["sources"])
-    for lookup in features.lookups:
-        spec, frame = rows[lookup.source]
-        path, data = (
-            encode_seed(lookup.source, seed_rows(lookup, spec, frame))
-            if lookup.clocked
-            else encode_table(lookup.source, table_rows(lookup, spec, frame))
-        )
+    for path, data in travelling(blueprint.request, features, rows, known_until(rows)).items():
         replace_file(scratch / "files" / path, data)
     watch = Watch(blueprint.rules)
     training_set = assemble(
