@@ -34,19 +34,21 @@ _STATE = Path(".lockgate")
 class _Checking(TyperGroup):
     """`lockgate check FOLDER` and `lockgate check infer FOLDER`: what is no command is a folder."""
 
+    # The command whose name is left out.
+    left_out = "project"
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own click
         """Put the command in that was left out."""
         if not args or (args[0] not in self.commands and args[0] != "--help"):
-            args = [_PROJECT, *args]
+            args = [self.left_out, *args]
         return super().parse_args(ctx, args)
 
 
-_PROJECT = "project"
 check_app = typer.Typer(cls=_Checking, help="Examine a project, and its data.")
 app.add_typer(check_app, name="check")
 
 
-@check_app.command(_PROJECT)
+@check_app.command(_Checking.left_out)
 def check_project(
     folder: Annotated[Path, typer.Argument(help="The project folder.")] = Path(),
     data: Annotated[bool, typer.Option("--data", help="Examine the newest snapshots by its rules.")] = False,  # noqa: FBT002 - a flag
@@ -54,7 +56,7 @@ def check_project(
     state: State = _STATE,
     as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Load a project and report every mistake in it (`lockgate check FOLDER`); reads data only if told to."""
+    """Load a project and report every mistake in it; reads data only if told to."""
     from lockgate.cli import checking  # noqa: PLC0415 - a command loads what it needs
 
     if data or snapshot is not None:

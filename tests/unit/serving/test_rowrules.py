@@ -118,7 +118,12 @@ ROWS = st.lists(
 
 @given(rows=ROWS)
 def test_history_and_requests_are_judged_alike(rows: list[tuple[Any, ...]]) -> None:
-    kinds = {"parcel": pl.String, "sent_at": pl.Datetime("us", "UTC"), "depot": pl.String, "weight": pl.Float64}
+    kinds: dict[str, pl.DataType | type[pl.DataType]] = {
+        "parcel": pl.String,
+        "sent_at": pl.Datetime("us", "UTC"),
+        "depot": pl.String,
+        "weight": pl.Float64,
+    }
     report = examine(pl.DataFrame(rows, schema=kinds, orient="row"), RULES, on=sha256(b"x"), source="orders")
     for one, result in zip(RULES, report.results, strict=True):
         guard = RowRules([one], REQUEST)
