@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
+
 from lockgate.features.online import TableRows
 from lockgate.features.resolving import Resolver
 from lockgate.features.series import Told, ready_key, series_of, tell
 from lockgate.features.store import MemoryStore, OnlineStore
 from lockgate.kernel.folders import StateFolder
-from lockgate.records.features import FeatureSet, RequestSpec
+from lockgate.records.features import FeatureSet, Lookup, RequestSpec
 from lockgate.records.source import SourceSpec
 from lockgate.serving.feed import Feed, gather
+from tests.making.projects import blueprint, bound
 
 MACHINE = "here"
 ENDPOINT = "tested"
@@ -42,3 +45,13 @@ def resolver(
         tell(store, series, [row])
     store.change([READY], lambda _: [b"ready"])
     return Resolver(request, features, tables, series, store, READY)
+
+
+def by_depot(lookup: Lookup, spec: SourceSpec, told: Iterable[Told]) -> Resolver:
+    """Look up, by a depot alone, in a store that was told these rows of deliveries (`projects`)."""
+    features = msgspec.structs.replace(bound(), lookups=(lookup,), windows=(), features=(), columns=())
+    depot = blueprint().request.field("depot")
+    request = msgspec.structs.replace(blueprint().request, fields=(depot,))
+    store = MemoryStore()
+    tell(store, series_of(ENDPOINT, features, [spec]), told)
+    return resolver(request, features, [spec], store=store)

@@ -18,6 +18,7 @@ from lockgate.records.prediction import Known
 from lockgate.records.release import Release
 from lockgate.serving.decode import BodyReader
 from lockgate.serving.moments import micros
+from lockgate.serving.rowrules import RowRules
 from lockgate.serving.shape import Check, Shape, Trouble, slot_of
 
 __all__ = ["Question", "Seen", "Version"]
@@ -34,6 +35,8 @@ class Question(msgspec.Struct, frozen=True, gc=False):
     key: str | int
     # When, in microseconds.
     asked_at: int
+    # The rules with a tolerance that it breaks.
+    broken: tuple[str, ...] = ()
 
 
 class Seen(msgspec.Struct, frozen=True, gc=False):
@@ -77,14 +80,17 @@ class Version:
         slots = [slot_of(field, key=field.name == request.key) for field in request.fields]
         self._reader = BodyReader("rows", Shape(f"the contract of {release.endpoint}", slots))
         self._refusals = dict(_refusals(self))
+        self._rules = RowRules(self.contract.guards, request)
 
     def read(self, body: bytes, checks: Mapping[str, Check]) -> list[Question]:
         """Read the questions of a request; the checks are those of its times.
 
         Raises:
-            Malformed, TooLarge, Invalid: as `BodyReader`.
+            Malformed, TooLarge, Invalid: as `BodyReader`; also what `RowRules` refuses.
         """
-        return [self._question(row) for row in self._reader.read(body, {**self._refusals, **checks})]
+        questions = [self._question(row) for row in self._reader.read(body, {**self._refusals, **checks})]
+        self._rules.refuse([question.row for question in questions])
+        return questions
 
     def is_ready(self) -> bool:
         """Tell whether all that it looks up is in the store.
@@ -115,7 +121,7 @@ class Version:
             if moment is not None:
                 local[position] = moment.astimezone(self._zone)
                 logged[position] = micros(moment)
-        return Question(tuple(local), tuple(logged), row[self._key], logged[self._asked])
+        return Question(tuple(local), tuple(logged), row[self._key], logged[self._asked], self._rules.broken(local))
 
 
 def _refusals(version: Version) -> list[tuple[str, Check]]:

@@ -6,23 +6,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import msgspec
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from lockgate.features.resolving import Resolver
-from lockgate.features.series import Told, series_of, tell
-from lockgate.features.store import MemoryStore
+from lockgate.features.series import Told
 from lockgate.kernel.canonical import canonical, digest_of, sha256
 from lockgate.kernel.errors import Invalid
-from lockgate.records.features import Code, Lookup, TrainingSet
-from lockgate.records.source import SourceSpec
+from lockgate.records.features import TrainingSet
 from lockgate.sources.read import read
-from lockgate.training.assemble import OUTCOME, Rows, seed_rows, table_rows
-from tests.making.online import ENDPOINT, resolver
+from lockgate.training import assemble
+from lockgate.training.assemble import OUTCOME, Rows
+from tests.making.online import by_depot
 from tests.making.projects import START, blueprint, bound, history
 from tests.making.readers import known
 from tests.unit.training.making import MINUTES, Made, make
@@ -231,7 +228,7 @@ def test_every_looked_up_value_is_the_one_that_an_online_store_would_have_given(
     made = make(HISTORY, tmp_path)
     spec, frame = HISTORY["traffic"]
     (lookup,) = [one for one in bound().lookups if one.source == "traffic"]
-    reading = online(lookup, spec, [told_row(row) for row in frame.iter_rows(named=True)])
+    reading = by_depot(lookup, spec, [told_row(row) for row in frame.iter_rows(named=True)])
     rows = list(pl.concat([made.train, made.test]).iter_rows(named=True))
     known = reading.resolve([(row["depot"],) for row in rows], [micros(row["asked"]) for row in rows])
     assert [row["traffic.jams"] for row in rows] == [one[0].values[0] for one in known]
@@ -244,16 +241,6 @@ def test_every_looked_up_value_is_the_one_that_an_online_store_would_have_given(
 def told_row(row: dict[str, Any]) -> Told:
     values = {"jams": row["jams"], "mood": row["mood"]}
     return Told("traffic", row["depot"], micros(row["hour"]), micros(row["hour"] + HOUR / 2), values)
-
-
-def online(lookup: Lookup, spec: SourceSpec, told: list[Told]) -> Resolver:
-    """Look up in a store that was told these rows; a request has the depot only."""
-    features = msgspec.structs.replace(bound(), lookups=(lookup,), windows=(), features=(), columns=())
-    depot = next(field for field in blueprint().request.fields if field.name == "depot")
-    request = msgspec.structs.replace(blueprint().request, fields=(depot,))
-    store = MemoryStore()
-    tell(store, series_of(ENDPOINT, features, [spec]), told)
-    return resolver(request, features, [spec], store=store)
 
 
 def micros(moment: datetime) -> int:
@@ -384,36 +371,13 @@ def test_no_rows_are_refused_in_words(what: str, tmp_path: Path) -> None:
         make(NO_ROWS[what], tmp_path)
 
 
-def test_an_error_in_the_outcome_that_is_no_fault_of_a_value_is_not_hidden(tmp_path: Path) -> None:
-    source = "def late(minutes):\n    assert minutes < 0\n    return True"
-    outcome = msgspec.structs.replace(MINUTES, code=Code(name="late", source=source))
+def test_an_error_in_the_outcome_that_is_no_fault_of_a_value_is_not_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(_: float) -> bool:
+        raise MemoryError
 
-    with pytest.raises(AssertionError):
-        make(HISTORY, tmp_path, outcome=outcome)
+    monkeypatch.setattr(assemble, "open_closed", lambda *_: late)
 
-
-def test_the_rows_of_a_table_travel_once_for_each_key() -> None:
-    spec, frame = HISTORY["vans"]
-    (lookup,) = [one for one in bound().lookups if one.source == "vans"]
-    more = pl.concat([frame, pl.DataFrame({"van": ["van-0", None], "built": [1900, 1900]})])
-
-    assert table_rows(lookup, spec, more) == [
-        ("van-0", (2010,)),
-        ("van-1", (2015,)),
-        ("van-2", (None,)),
-        ("van-3", (2020,)),
-    ]
-
-
-def test_the_last_rows_of_each_key_travel_with_their_clocks() -> None:
-    spec, frame = HISTORY["traffic"]
-    (lookup,) = [one for one in bound().lookups if one.source == "traffic"]
-    found = seed_rows(lookup, spec, frame.sample(fraction=1, shuffle=True, seed=1))
-    seeds = [Told("traffic", row.key, row.event_time, row.available_time, row.values) for row in found]
-    seeded = online(lookup, spec, seeds)
-    whole = online(lookup, spec, [told_row(row) for row in frame.iter_rows(named=True)])
-
-    assert len(found) == 2 * 48
-    asked = [micros(START + 14 * DAY - hours * HOUR) for hours in range(48)]
-    for key in ("east", "north"):
-        assert seeded.resolve([(key,)] * 48, asked) == whole.resolve([(key,)] * 48, asked)
+    with pytest.raises(MemoryError):
+        make(HISTORY, tmp_path)
