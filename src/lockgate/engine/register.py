@@ -117,7 +117,7 @@ def _changed(where: Installation, found: Mapping[str, FeatureDefinition], places
                 at=places.get(f"feature {feature}", definition.name),
                 expected=f"version {definition.version} of {definition.name} as it was released, {stands.value}",
                 found=digest,
-                hint=f"\n{difference(old, definition)}\nThe next free one is version={_next_version(where, definition)}",
+                hint=f"\n{difference(old, definition)}\nThe next free one: version={_next_version(where, definition)}",
             )
 
 

@@ -6,19 +6,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import msgspec
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from lockgate.features.store import MemoryStore, StoredRow
+from lockgate.features.series import Told
 from lockgate.kernel.canonical import canonical, digest_of, sha256
 from lockgate.kernel.errors import Invalid
-from lockgate.records.features import Code, TrainingSet
+from lockgate.records.features import TrainingSet
 from lockgate.sources.read import read
-from lockgate.training.assemble import OUTCOME, Rows, seed_rows, table_rows
+from lockgate.training import assemble
+from lockgate.training.assemble import OUTCOME, Rows
+from tests.making.online import by_depot
 from tests.making.projects import START, blueprint, bound, history
 from tests.making.readers import known
 from tests.unit.training.making import MINUTES, Made, make
@@ -227,19 +228,19 @@ def test_every_looked_up_value_is_the_one_that_an_online_store_would_have_given(
     made = make(HISTORY, tmp_path)
     spec, frame = HISTORY["traffic"]
     (lookup,) = [one for one in bound().lookups if one.source == "traffic"]
-    store = MemoryStore(keep=10_000)
-    for row in frame.iter_rows(named=True):
-        available = row["hour"] + spec.available_delay
-        store.write("traffic", row["depot"], StoredRow(micros(row["hour"]), micros(available), row))
-    seen = 0
-    for row in pl.concat([made.train, made.test]).iter_rows(named=True):
-        known = store.read("traffic", row["depot"], micros(row["asked"]))
-        fresh = known is not None and micros(row["asked"]) - known.event_time <= 3 * 3600 * 1_000_000
-        seen += fresh
-        assert row["traffic.jams"] == (known.values["jams"] if known is not None and fresh else None)
+    reading = by_depot(lookup, spec, [told_row(row) for row in frame.iter_rows(named=True)])
+    rows = list(pl.concat([made.train, made.test]).iter_rows(named=True))
+    known = reading.resolve([(row["depot"],) for row in rows], [micros(row["asked"]) for row in rows])
+    assert [row["traffic.jams"] for row in rows] == [one[0].values[0] for one in known]
+    seen = sum(one[0].event_time is not None for one in known)
 
     assert lookup.stale_after == 3 * HOUR
     assert 0 < seen < made.record.train_rows + made.record.test_rows
+
+
+def told_row(row: dict[str, Any]) -> Told:
+    values = {"jams": row["jams"], "mood": row["mood"]}
+    return Told("traffic", row["depot"], micros(row["hour"]), micros(row["hour"] + HOUR / 2), values)
 
 
 def micros(moment: datetime) -> int:
@@ -370,40 +371,13 @@ def test_no_rows_are_refused_in_words(what: str, tmp_path: Path) -> None:
         make(NO_ROWS[what], tmp_path)
 
 
-def test_an_error_in_the_outcome_that_is_no_fault_of_a_value_is_not_hidden(tmp_path: Path) -> None:
-    source = "def late(minutes):\n    assert minutes < 0\n    return True"
-    outcome = msgspec.structs.replace(MINUTES, code=Code(name="late", source=source))
+def test_an_error_in_the_outcome_that_is_no_fault_of_a_value_is_not_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(_: float) -> bool:
+        raise MemoryError
 
-    with pytest.raises(AssertionError):
-        make(HISTORY, tmp_path, outcome=outcome)
+    monkeypatch.setattr(assemble, "open_closed", lambda *_: late)
 
-
-def test_the_rows_of_a_table_travel_once_for_each_key() -> None:
-    spec, frame = HISTORY["vans"]
-    (lookup,) = [one for one in bound().lookups if one.source == "vans"]
-    more = pl.concat([frame, pl.DataFrame({"van": ["van-0", None], "built": [1900, 1900]})])
-
-    assert table_rows(lookup, spec, more) == [
-        ("van-0", (2010,)),
-        ("van-1", (2015,)),
-        ("van-2", (None,)),
-        ("van-3", (2020,)),
-    ]
-
-
-def test_the_last_rows_of_each_key_travel_with_their_clocks() -> None:
-    spec, frame = HISTORY["traffic"]
-    (lookup,) = [one for one in bound().lookups if one.source == "traffic"]
-    found = seed_rows(lookup, spec, frame.sample(fraction=1, shuffle=True, seed=1))
-    store, whole = MemoryStore(), MemoryStore()
-    for row in found:
-        store.write("traffic", row.key, StoredRow(row.event_time, row.available_time, row.values))
-    for told in frame.iter_rows(named=True):
-        values = {"jams": told["jams"], "mood": told["mood"]}
-        whole.write("traffic", told["depot"], StoredRow(micros(told["hour"]), micros(told["hour"] + HOUR / 2), values))
-
-    assert len(found) == 2 * MemoryStore().keep
-    for key in ("east", "north"):
-        for hours in range(60):
-            moment = micros(START + 14 * DAY - hours * HOUR)
-            assert store.read("traffic", key, moment) == whole.read("traffic", key, moment)
+    with pytest.raises(MemoryError):
+        make(HISTORY, tmp_path)

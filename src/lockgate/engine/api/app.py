@@ -19,6 +19,7 @@ from lockgate.engine.api.door import Door
 from lockgate.engine.api.features import add_feature_routes
 from lockgate.engine.api.once import once
 from lockgate.engine.delivery import create_endpoint, current_plan, deliver, find_endpoint
+from lockgate.engine.examining import examine_data, infer
 from lockgate.engine.explain import explain
 from lockgate.engine.installation import Installation, add_token
 from lockgate.engine.reconcile import open_line, watch
@@ -47,6 +48,19 @@ class Ship(_Body):
     as_of: datetime | None = Field(None, description="Use only what was known then; with a zone.")
     dirty: bool = Field(default=False, description="Ship also if files differ from the commit.")
     rollout: bool = Field(default=True, description="Put the release live.")
+
+
+class Examine(_Body):
+    """A project folder whose data to examine."""
+
+    folder: Path = Field(description="The project folder, on the machine of the control plane.")
+    snapshot: str | None = Field(None, description="One snapshot, by its digest or the beginning of it.")
+
+
+class Infer(Examine):
+    """A project folder to write rules down for."""
+
+    source: str | None = Field(None, description="One source.")
 
 
 class NewEndpoint(_Body):
@@ -82,6 +96,7 @@ def make_app(where: Installation, runner: Runner, port: int = 80) -> FastAPI:
     _add_reads(app, where)
     _add_changes(app, where, runner)
     add_feature_routes(app, where)
+    _add_checks(app, where)
     return app
 
 
@@ -169,6 +184,18 @@ def _add_changes(app: FastAPI, where: Installation, runner: Runner) -> None:
         """Make a token; its secret is in this answer and nowhere else."""
         token = add_token(where.state, body.name, body.scopes, body.expires_at)
         return _json({"name": body.name, "token": token, "by": caller}, 201)
+
+
+def _add_checks(app: FastAPI, where: Installation) -> None:
+    @app.post("/api/v1/checks")
+    def check(body: Examine, _: Releaser) -> Response:
+        """Examine the newest snapshot of every source by the project's rules; nothing is kept."""
+        return _json(examine_data(where, body.folder.resolve(), body.snapshot))
+
+    @app.post("/api/v1/checks/infer")
+    def infer_checks(body: Infer, _: Releaser) -> Response:
+        """Write rules down from snapshots, as files for the project folder; the profile is kept."""
+        return _json(infer(where, body.folder.resolve(), body.source, body.snapshot))
 
 
 def _json(value: Any, status: int = 200) -> Response:  # noqa: ANN401 - records and plain values
