@@ -1,14 +1,17 @@
 """Where things lie in the state folder. The layout is the same for the control plane and for endpoint workers.
 
+installation         its name, among others that share its ledger
+stores.json          where ledger, blobs and online store are, if not here; mode 0600
 ledger.db            records, pointers, leases          (control plane only)
 blobs/               content-addressed bytes            (control plane only)
+online.db            what is known of each key; written by the ingest process, read by workers
 keys/release.pem     the signing key, mode 0600         (control plane only)
 trust/*.pub          public keys that releases may be signed with
 access/grants.json   who may do what; access/token is the local user's, mode 0600
 packages/<digest>/   unpacked packages
 endpoints/<name>/    plan.json, endpoint.json, releases/<digest>.json
 log/<name>/          segments of predictions, outcomes and events
-run/up.json          what is running, and where to reach it
+run/up.json          what is running, and where to reach it; run/lock and run/use say that somebody works here
 work/<line>/         scratch of a walk, progress.jsonl
 """
 
@@ -25,6 +28,21 @@ class StateFolder(msgspec.Struct, frozen=True):
     """The paths inside a state folder."""
 
     root: Path
+
+    @property
+    def installation(self) -> Path:
+        """The installation's name."""
+        return self.root / "installation"
+
+    @property
+    def stores(self) -> Path:
+        """Where everything is kept, if not in this folder."""
+        return self.root / "stores.json"
+
+    @property
+    def online(self) -> Path:
+        """The online store."""
+        return self.root / "online.db"
 
     @property
     def ledger(self) -> Path:
@@ -65,6 +83,16 @@ class StateFolder(msgspec.Struct, frozen=True):
     def up(self) -> Path:
         """What is running: where, and as which process."""
         return self.root / "run" / "up.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the supervisor."""
+        return self.root / "run" / "lock"
+
+    @property
+    def use(self) -> Path:
+        """Held by whoever has the installation open: shared by those who work, alone by who moves it."""
+        return self.root / "run" / "use"
 
     @property
     def endpoints(self) -> Path:

@@ -171,10 +171,11 @@ def _supervise(given: argparse.Namespace) -> Death | None:
             way_out="Several would not know the events posted to each other.",
         )
     state = StateFolder(given.state.resolve())
+    given.store = given.store or f"sqlite:///{state.online}"
     run = state.up.parent
     run.mkdir(parents=True, exist_ok=True)
     run.chmod(0o700)
-    with _only_one(run / "lock"), admin_folder(run) as admin, contextlib.ExitStack() as sockets:
+    with _only_one(state.lock), admin_folder(run) as admin, contextlib.ExitStack() as sockets:
         # The processes of one that was killed let go of their port within a second.
         patience = _AFTER_A_CRASH if state.up.exists() else 0.0
         state.up.unlink(missing_ok=True)
@@ -222,6 +223,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, required=True, help="the state folder")
     parser.add_argument("--predict-port", type=int, required=True, help="where endpoints answer; 0 for any free port")
     parser.add_argument("--control-port", type=int, default=0, help="where the control plane answers")
+    store = os.environ.get("LOCKGATE_STORE", "")
+    parser.add_argument("--store", default=store, help="the URL of the online store; else a file in the state folder")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
     parser.add_argument("--workers", type=int, default=1, help="one, in this release")
     parser.add_argument("--once", action="store_true", help="stop when a process dies, instead of starting it again")
