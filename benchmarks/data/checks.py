@@ -24,6 +24,7 @@ WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heath")
 FLOATS = tuple(f"x{number}" for number in range(10))
 INTEGERS = tuple(f"n{number}" for number in range(5))
 TEXTS = tuple(f"t{number}" for number in range(4))
+NUMBERS = ("id", *FLOATS, *INTEGERS)
 COLUMNS = ("id", *FLOATS, *INTEGERS, *TEXTS)
 
 _SNAPSHOT = sha256(b"a frame made for a benchmark")
@@ -77,7 +78,7 @@ def rules_of() -> list[Rule]:
 
 
 def by_hand(frame: pl.DataFrame) -> list[int]:
-    """Count the same in one select, as a careful hand writes it."""
+    """Count the same in one select, and see what the columns look like, as a careful hand writes it."""
     one = pl.col
     counts = frame.select(
         rows=pl.lit(0),
@@ -89,6 +90,10 @@ def by_hand(frame: pl.DataFrame) -> list[int]:
         **{f"near {name}": ((one(name) < 0) | (one(name) > 999)).sum() for name in INTEGERS},
         **{f"wide {name}": ((one(name) < 0) | (one(name) > 10_000_000)).sum() for name in ("id", *INTEGERS)},
         **{f"set {name}": (~one(name).is_in(WORDS)).sum() for name in TEXTS},
+        **{f"low {name}": one(name).min() for name in NUMBERS},
+        **{f"high {name}": one(name).max() for name in NUMBERS},
+        **{f"mean {name}": one(name).mean() for name in NUMBERS},
+        **{f"std {name}": one(name).std() for name in NUMBERS},
     ).row(0, named=True)
     return [counts[name] for name in _names_in_order()]
 
@@ -111,7 +116,7 @@ def _between(column: str, low: float, high: float, at_most: float = 0.0) -> Rule
 
 
 def _examined(frame: pl.DataFrame, rules: list[Rule]) -> CheckReport:
-    return examine("made", _SNAPSHOT, frame, rules)
+    return examine(frame, rules, on=_SNAPSHOT, source="made")
 
 
 def _beside_pandera(frame: pl.DataFrame, folder: Path) -> list[Figure]:

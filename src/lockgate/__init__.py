@@ -5,7 +5,27 @@ from lockgate.declare.gates import metric, no_worse_than_live
 from lockgate.declare.project import Project
 from lockgate.declare.readers import csv, delta, parquet, sql
 from lockgate.declare.request import Category, field, fields
-from lockgate.declare.rules import between, missing, one_of, row_count, unique
+from lockgate.declare.rules import (
+    between,
+    fresh,
+    holds,
+    in_order,
+    jensen_shannon,
+    ks,
+    missing,
+    missing_change,
+    one_of,
+    psi,
+    refers_to,
+    row_change,
+    row_count,
+    row_loss,
+    rules_from,
+    typed,
+    unique,
+    unseen,
+    varies,
+)
 
 __all__ = [
     "Category",
@@ -19,15 +39,29 @@ __all__ = [
     "field",
     "fields",
     "fitted",
+    "fresh",
+    "holds",
+    "in_order",
+    "jensen_shannon",
+    "ks",
     "last",
     "metric",
     "missing",
+    "missing_change",
     "no_worse_than_live",
     "one_of",
     "parquet",
+    "psi",
+    "refers_to",
+    "row_change",
     "row_count",
+    "row_loss",
+    "rules_from",
     "sql",
+    "typed",
     "unique",
+    "unseen",
+    "varies",
 ]
 
 __version__ = "0.1.0"

@@ -38,6 +38,7 @@ def make_set(rows: Rows, folder: Path, **changed: Any) -> Assembled:  # noqa: AN
             "snapshots": {name: sha256(name.encode()) for name in rows},
             "folder": folder,
             "write": write_rows,
+            "watch": lambda *_, **__: None,
             "progress": lambda _: None,
             **changed,
         }

@@ -18,17 +18,19 @@ from typing import Any, Literal, ParamSpec, TypeVar, cast
 from lockgate.kernel.errors import Fault, Invalid
 from lockgate.kernel.names import nearest
 
-__all__ = ["StandIn", "collecting", "declaration", "note", "where"]
+__all__ = ["StandIn", "collecting", "declaration", "note", "standing", "where"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _ROOM = __name__.rpartition(".")[0]
 _collected: list[list[Fault]] = []
+_standing: list[str] = []
 _WORDS: dict[object, str] = {
     str: "text",
     int: "a whole number",
     float: "a number",
+    bool: "true or false",
     timedelta: "a timedelta",
     Mapping: "a mapping",
     Sequence: "a list",
@@ -77,8 +79,20 @@ def note(at: str, *, expected: str, found: str, hint: str = "") -> None:
     _collected[-1].append(fault)
 
 
+@contextmanager
+def standing(place: str) -> Iterator[None]:
+    """Have what is declared meanwhile stand at a place of a file that is no Python."""
+    _standing.append(place)
+    try:
+        yield
+    finally:
+        _standing.pop()
+
+
 def where() -> str:
     """Give `file:line` of the user's statement that is being carried out."""
+    if _standing:
+        return _standing[-1]
     frame = sys._getframe(1)  # noqa: SLF001 - the documented way to see the caller
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_ROOM):
         frame = frame.f_back
@@ -139,7 +153,7 @@ def _is_plain(value: Any, wanted: Any) -> bool:  # noqa: ANN401 - likewise
         return isinstance(value, numbers) and not isinstance(value, bool) and math.isfinite(value)
     if wanted is Sequence and isinstance(value, str):
         return False
-    return isinstance(value, wanted) if wanted in {str, timedelta, types.NoneType, Mapping, Sequence} else True
+    return isinstance(value, wanted) if wanted in {bool, str, timedelta, types.NoneType, Mapping, Sequence} else True
 
 
 def _words(wanted: Any) -> str:  # noqa: ANN401 - any annotation

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, TypeVar, overload
 
+from lockgate.declare.expecting import Expecting
 from lockgate.declare.fitting import Fitted, LastSpan, ModelWanted, Parameters, TrainingSet
 from lockgate.declare.gates import GateWanted
 from lockgate.declare.mistakes import StandIn, declaration, note, where
@@ -75,6 +76,12 @@ class Project:
         self.features: list[FeatureWanted] = []
         self.models: list[ModelWanted] = []
         self.gates: list[GateWanted] = []
+        # Rows of later stages, so that rules can be declared about them: requests with their outcome; those with what
+        # was looked up (`weather.wind_speed`); the rows of training and test; the columns that the model sees.
+        self.labelled = Expecting()
+        self.joined = Expecting()
+        self.training_set = Expecting()
+        self.matrix = Expecting()
         # Kinds of declarations that were tried, and could not be taken.
         self.excused: set[str] = set()
 

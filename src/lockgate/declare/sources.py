@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from lockgate.declare.mistakes import StandIn, declaration, note, where
+from lockgate.declare.expecting import Expecting
+from lockgate.declare.mistakes import StandIn, note, where
 from lockgate.declare.readers import ReaderWanted
-from lockgate.declare.rules import RuleWanted
 
 __all__ = ["Columns", "Source"]
 
@@ -21,7 +21,7 @@ class Columns:
         self.where = where()
 
 
-class Source:
+class Source(Expecting):
     """A declared source; made by `Project.source` and `Project.table`."""
 
     def __init__(  # noqa: PLR0913 - as declared
@@ -38,6 +38,7 @@ class Source:
         event_id: str | None = None,
     ) -> None:
         """Keep as declared."""
+        super().__init__()
         self.rows = rows
         self.name = name or str(getattr(rows, "__name__", ""))
         self.key = key
@@ -47,17 +48,7 @@ class Source:
         self.stale_after = stale_after
         self.ingest_lag = ingest_lag
         self.event_id = event_id
-        self.rules: list[RuleWanted] = []
         self.where = where()
-
-    @declaration
-    def expect(self, *rules: RuleWanted) -> None:
-        """Declare rules that its rows must hold to; a rule that does not hold, or did not run, stops the line."""
-        for rule in rules:
-            if isinstance(rule, RuleWanted):
-                self.rules.append(rule)
-            elif not isinstance(rule, StandIn):
-                note(where(), expected="rules, such as lockgate.unique('column')", found=repr(rule)[:80])
 
     def __getitem__(self, names: str | tuple[str, ...]) -> Any:  # noqa: ANN401 - stands as a parameter's default of any type
         """Refer to one or more columns, as they were known when asked."""

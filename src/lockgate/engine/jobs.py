@@ -9,13 +9,16 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from lockgate.checks.examine import examine
+from lockgate.engine.checking import Watch
 from lockgate.features.known import known_rows
-from lockgate.kernel.canonical import Digest, canonical
+from lockgate.kernel.canonical import Digest, canonical, digest_of
 from lockgate.kernel.errors import Refused
 from lockgate.kernel.folders import replace_file
 from lockgate.packages.runtime import MODEL, REFERENCE, encode_seed, encode_table, load_package
 from lockgate.project.blueprint import Blueprint
 from lockgate.project.load import function_of, load
+from lockgate.records.check import CheckReport, Rule, Stage
 from lockgate.records.features import FeatureSet, FieldKind, TrainingSet
 from lockgate.records.snapshot import Snapshot
 from lockgate.records.source import SourceSpec
@@ -26,7 +29,7 @@ from lockgate.training.assemble import Rows, assemble, seed_rows, table_rows
 from lockgate.training.fit import fit
 from lockgate.training.measure import measure, transform_mismatches
 
-__all__ = ["JOBS", "Fit", "Loaded", "Measured", "SourceRows", "Taken"]
+__all__ = ["JOBS", "Assembled", "Fit", "Loaded", "Measured", "SourceRows", "Taken"]
 
 Report = Callable[[float, str], None]
 
@@ -44,6 +47,16 @@ class Taken(msgspec.Struct, kw_only=True):
     snapshot: Snapshot
     # The field type of each column; None for one that no field can have.
     kinds: dict[str, FieldKind | None]
+    # What the rows looked like as they were read.
+    read: CheckReport
+
+
+class Assembled(msgspec.Struct, kw_only=True):
+    """A training set; its rows are in `train.parquet` and `test.parquet`."""
+
+    training_set: TrainingSet
+    # What its stages looked like.
+    reports: list[CheckReport]
 
 
 class SourceRows(msgspec.Struct, kw_only=True):
@@ -82,10 +95,13 @@ def _snapshot(folder: Path, scratch: Path, arguments: dict[str, Any], _: Report)
     as_of = msgspec.convert(arguments["as_of"], datetime | None)
     frame = read(spec, function_of(folder, spec.reader.where), as_of)
     kinds = {name: kind_of_type(kind) for name, kind in frame.schema.items()}
-    return Taken(snapshot=take(spec, frame, scratch / "rows.parquet"), kinds=kinds)
+    snapshot = take(spec, frame, scratch / "rows.parquet")
+    rules = msgspec.convert(arguments["rules"], list[Rule])
+    report = examine(frame, rules, on=digest_of(snapshot), stage=Stage.READ, source=spec.name)
+    return Taken(snapshot=snapshot, kinds=kinds, read=report)
 
 
-def _assemble(_: Path, scratch: Path, arguments: dict[str, Any], progress: Report) -> TrainingSet:
+def _assemble(_: Path, scratch: Path, arguments: dict[str, Any], progress: Report) -> Assembled:
     blueprint = msgspec.convert(arguments["blueprint"], Blueprint)
     features = msgspec.convert(arguments["features"], FeatureSet)
     rows = _rows(arguments["sources"])
@@ -97,7 +113,8 @@ def _assemble(_: Path, scratch: Path, arguments: dict[str, Any], progress: Repor
             else encode_table(lookup.source, table_rows(lookup, spec, frame))
         )
         replace_file(scratch / "files" / path, data)
-    return assemble(
+    watch = Watch(blueprint.rules)
+    training_set = assemble(
         request=blueprint.request,
         features=features,
         outcome=blueprint.outcome,
@@ -106,9 +123,11 @@ def _assemble(_: Path, scratch: Path, arguments: dict[str, Any], progress: Repor
         snapshots=msgspec.convert(arguments["snapshots"], dict[str, Digest]),
         folder=scratch,
         write=write_rows,
+        watch=watch,
         progress=lambda share: progress(share, "features"),
         processes=arguments["processes"],
     )
+    return Assembled(training_set=training_set, reports=watch.reports(digest_of(training_set)))
 
 
 def _fit(folder: Path, scratch: Path, arguments: dict[str, Any], _: Report) -> Fit:

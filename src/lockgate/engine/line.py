@@ -13,10 +13,11 @@ from typing import TypeVar
 import msgspec
 import polars as pl
 
-from lockgate.checks.examine import examine
+from lockgate.checks.examine import Around, examine
+from lockgate.engine.checking import keys_wanted, rules_of, stop_on_checks
 from lockgate.engine.children import Job, run_child
 from lockgate.engine.delivery import current_plan, deliver, ensure_endpoint
-from lockgate.engine.jobs import Fit, Loaded, Measured, SourceRows, Taken
+from lockgate.engine.jobs import Assembled, Fit, Loaded, Measured, SourceRows, Taken
 from lockgate.engine.machine import environment, machine, processes
 from lockgate.engine.repository import look
 from lockgate.engine.walk import Told, Walk
@@ -24,12 +25,12 @@ from lockgate.features.known import known_rows
 from lockgate.gates.judge import Case, judge
 from lockgate.kernel.canonical import Digest, canonical, digest_of, short
 from lockgate.kernel.errors import Conflict, GateClosed
-from lockgate.kernel.verdicts import Verdict, worst
+from lockgate.kernel.verdicts import Verdict
 from lockgate.packages.folder import pack
 from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE
 from lockgate.project.bind import bind
 from lockgate.project.blueprint import Blueprint
-from lockgate.records.check import CheckReport
+from lockgate.records.check import CheckReport, Stage
 from lockgate.records.features import FeatureSet, FieldKind, TrainingSet
 from lockgate.records.package import Contract, Evidence
 from lockgate.records.release import Release
@@ -77,7 +78,6 @@ class _Made:
         self.taken: dict[str, tuple[Digest, Path]] = {}
         self.schemas: dict[str, dict[str, FieldKind | None]] = {}
         self.bound: FeatureSet
-        self.reports: tuple[CheckReport, ...]
         self.report_ids: dict[str, Digest] = {}
         self.set_id: Digest
         self.set_made: dict[str, Digest]
@@ -112,6 +112,7 @@ class _Made:
                 arguments = {
                     "spec": msgspec.to_builtins(spec),
                     "as_of": self.walk.line.parameters["as_of"] or self.walk.line.at.isoformat(),
+                    "rules": msgspec.to_builtins(rules_of(self.blueprint, Stage.READ, spec.name)),
                 }
                 taken = self._run_code("snapshot", arguments, scratch, Taken)
                 for file in taken.snapshot.files:
@@ -120,26 +121,49 @@ class _Made:
                         Told(station=f"snapshots {spec.name}", state="going", share=1, text=f"{file.rows:,} rows")
                     )
                 kinds = self.shelf.blobs.put(msgspec.json.encode(taken.kinds, order="sorted"))
-                return {"snapshot": self.walk.keep(taken.snapshot), "kinds": kinds}
+                read = self.walk.keep(taken.read)
+                return {"snapshot": self.walk.keep(taken.snapshot), "kinds": kinds, "read": read}
 
             made = self.walk.step("snapshots", consumed, work, name=spec.name)
             self.taken[spec.name] = (made["snapshot"], scratch)
+            self.report_ids[f"{spec.name} as read"] = made["read"]
             self._kinds(spec.name, made["kinds"])
         self.bound = bind(self.blueprint, self.schemas, self.places)
 
     def checks(self) -> None:
         """Examine every snapshot by its rules; any that does not hold stops the line."""
+        at = datetime.fromisoformat(self.walk.line.parameters["as_of"] or self.walk.line.at.isoformat())
         for spec in self.blueprint.sources:
-            snapshot = self.taken[spec.name][0]
-            rules = [rule for rule in self.blueprint.rules if rule.source == spec.name]
+            rules = rules_of(self.blueprint, Stage.KEPT, spec.name)
+            others = keys_wanted(rules)
 
-            def work(spec=spec, rules=rules, snapshot=snapshot) -> dict[str, Digest]:  # type: ignore[no-untyped-def] # noqa: ANN001 - bound now, in the loop
-                return {"report": self.walk.keep(examine(spec.name, snapshot, self._frame(spec.name), rules))}
+            def work(spec=spec, rules=rules, others=others) -> dict[str, Digest]:  # type: ignore[no-untyped-def] # noqa: ANN001 - bound now, in the loop
+                digest = self.taken[spec.name][0]
+                before = [self.shelf.get(Snapshot, one).rows for one in self.shelf.get(Snapshot, digest).parents]
+                around = Around(
+                    rows_in=self.shelf.get(CheckReport, self.report_ids[f"{spec.name} as read"]).rows,
+                    rows_before=before[-1] if before else None,
+                    at=at,
+                    keys={name: self._frame(name)[key] for name, key in others},
+                )
+                report = examine(
+                    self._frame(spec.name), rules, on=digest, stage=Stage.KEPT, source=spec.name, around=around
+                )
+                return {"report": self.walk.keep(report)}
 
-            consumed = {"snapshot": snapshot, "rules": digest_of([canonical(rule).decode() for rule in rules])}
-            self.report_ids[spec.name] = self.walk.step("checks", consumed, work, name=spec.name)["report"]
-        self.reports = tuple(self.shelf.get(CheckReport, digest) for digest in self.report_ids.values())
-        _stop_on_checks(self.reports)
+            consumed = {
+                "snapshot": self.taken[spec.name][0],
+                "rules": digest_of([canonical(rule).decode() for rule in rules]),
+                "read": self.report_ids[f"{spec.name} as read"],
+                **{f"keys of {name}": self.taken[name][0] for name, _ in others},
+                **({"at": at.isoformat()} if any(rule.kind == "fresh" for rule in rules) else {}),
+            }
+            made = self.walk.step("checks", consumed, work, name=spec.name)
+            self.report_ids[f"{spec.name} as kept"] = made["report"]
+        stop_on_checks(self._reports())
+
+    def _reports(self) -> tuple[CheckReport, ...]:
+        return tuple(self.shelf.get(CheckReport, digest) for digest in self.report_ids.values())
 
     def features(self) -> None:
         """Join the training set as it would have been served, in a child."""
@@ -150,6 +174,7 @@ class _Made:
             "features": digest_of(self.bound),
             "outcome": digest_of(self.blueprint.outcome),
             "test": f"{self.blueprint.model.test_seconds:g} s",
+            "rules": digest_of([canonical(rule).decode() for rule in self.blueprint.rules if not rule.source]),
         }
 
         def work() -> dict[str, Digest]:
@@ -160,7 +185,7 @@ class _Made:
                 "sources": self._source_rows(),
                 "processes": processes(),
             }
-            found = run_child(self._job("assemble", arguments), scratch, TrainingSet, self.walk.progress("features"))
+            found = run_child(self._job("assemble", arguments), scratch, Assembled, self.walk.progress("features"))
             for name in ("train", "test"):
                 self.shelf.blobs.put_file(scratch / f"{name}.parquet")
             files = {
@@ -168,10 +193,14 @@ class _Made:
                 for path in sorted((scratch / "files").rglob("*"))
                 if path.is_file()
             }
-            return {"training_set": self.walk.keep(found), **files}
+            reports = {f"report {report.place}": self.walk.keep(report) for report in found.reports}
+            return {"training_set": self.walk.keep(found.training_set), **files, **reports}
 
         self.set_made = self.walk.step("features", consumed, work)
         self.set_id = self.set_made["training_set"]
+        made = self.set_made.items()
+        self.report_ids |= {name.removeprefix("report "): digest for name, digest in made if name.startswith("report ")}
+        stop_on_checks(self._reports())
 
     def training(self) -> None:
         """Call the user's fitting function, in a child."""
@@ -268,7 +297,7 @@ class _Made:
                 evidence += self._measure(live[1].package, own_rows=False)
             case = Case(
                 package=self.package_id,
-                checks=self.reports,
+                checks=self._reports(),
                 evidence=tuple(evidence),
                 live=live[1].package if live else None,
             )
@@ -418,20 +447,6 @@ class _Made:
             for kind, value in values.items()
             if value is not None
         ]
-
-
-def _stop_on_checks(reports: tuple[CheckReport, ...]) -> None:
-    broken = [(report, one) for report in reports for one in report.results if not one.verdict.opens]
-    if worst(report.verdict for report in reports).opens:
-        return
-    found = "; ".join(
-        f"{report.source}: {one.condition}: {one.note or f'{one.failures:,} of {one.rows:,} rows break it'}"
-        for report, one in broken
-    )
-    msg = f"{len(broken)} rule{'s do' if len(broken) != 1 else ' does'} not hold; nothing was trained"
-    raise GateClosed(
-        msg, expected="every rule to hold", found=found, way_out="Mend the data, or what is expected of it."
-    )
 
 
 def _stop_on_gates(verdicts: tuple[GateVerdict, ...]) -> None:

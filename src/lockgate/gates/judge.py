@@ -27,7 +27,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     # The package.
     package: Digest
-    # The checks of every snapshot it was made from.
+    # The checks of every stage it came through.
     checks: tuple[CheckReport, ...]
     # What was measured about it, and about the live package, on the same rows.
     evidence: tuple[Evidence, ...]
@@ -50,16 +50,27 @@ def judge(gate: GateSpec, case: Case) -> GateVerdict:
 def _data_checks(gate: GateSpec, case: Case) -> GateVerdict:
     rules = [result for report in case.checks for result in report.results]
     broken = [
-        f"{report.source}: {one.rule}" for report in case.checks for one in report.results if not one.verdict.opens
+        f"{report.place}: {one.rule}" for report in case.checks for one in report.results if not one.verdict.opens
     ]
-    verdict = worst(report.verdict for report in case.checks)
-    found = f"{len(rules)} rules ran on {sum(report.rows for report in case.checks):,} rows"
+    warned = [
+        f"{report.place}: {one.rule}: {one.note or f'{one.failures:,} rows'}"
+        for report in case.checks
+        for one in report.results
+        if one.verdict is Verdict.WARN
+    ]
+    # Silence is never success: a stage that was not examined keeps the gate shut.
+    absent = [place for place in gate.parameters.get("places", ()) if place not in {one.place for one in case.checks}]
+    verdict = worst([*(report.verdict for report in case.checks), *(Verdict.INCONCLUSIVE for _ in absent)])
+    found = (
+        f"{len(rules)} rules ran on {sum(report.rows for report in case.checks):,} rows of {len(case.checks)} stages"
+    )
     return _verdict(
         gate,
         case,
         verdict,
-        "every rule of every snapshot used to hold",
-        "; ".join(broken) or found,
+        "every rule of every stage to hold",
+        "; ".join([*broken, *(f"no report of {place}" for place in absent)]) or found,
+        note="; ".join(warned),
         evidence=tuple(digest_of(report) for report in case.checks),
     )
 

@@ -1,9 +1,10 @@
 """Closed functions: source text over literals, so that a digest covers all that decides what they return.
 
 - A closed function is one `def` with plain parameters. It reads its parameters, literals, a few builtins and `math`.
-- It may not import, define, read the clock or randomness, or reach behind underscores.
-- Every global it reads is a literal and is kept by value beside the source. Any other global is an error, both when a
-  function is closed and when it is opened again.
+- It may not import, define, reach behind underscores, or do anything else by which its value would depend on more than
+  its arguments (`kernel.forbidden`); and it ends (`kernel.bounded`).
+- Every global it reads is a literal and is kept by value beside the source; opened again, it can't be changed. Any
+  other global is an error, both when a function is closed and when it is opened again.
 
 This keeps meaning, not safety: text is opened only after the signature over it has been verified.
 """
@@ -14,16 +15,32 @@ import inspect
 import math
 import symtable
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType
 from typing import Any, NoReturn
 
+from lockgate.kernel.bounded import GUARDS, bound
 from lockgate.kernel.errors import Fault, Invalid
+from lockgate.kernel.forbidden import forbidden
 
 __all__ = ["ERRORS_THAT_MEAN_NULL", "close", "open_closed"]
 
-ERRORS_THAT_MEAN_NULL = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError)
-"""What a feature may raise on a row: its value is then null."""
+ERRORS_THAT_MEAN_NULL = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What a closed function may raise on a row: its value is then null.
+
+All that can come of values alone: also a name that was not bound on this way through (NameError), a structure that
+holds itself (RecursionError is a RuntimeError), and what is beyond a bound (OverflowError is an ArithmeticError). A
+MemoryError is the machine's: null here and a number elsewhere would be two meanings.
+"""
 
 _BUILTINS = frozenset(
     [
@@ -61,24 +78,6 @@ _BUILTINS = frozenset(
         "ZeroDivisionError",
     ]
 )
-_CLOCKS = frozenset(
-    ["astimezone", "format", "format_map", "fromtimestamp", "now", "today", "utcfromtimestamp", "utcnow"]
-)
-_REFUSED_NODES = (
-    ast.AsyncFor,
-    ast.AsyncFunctionDef,
-    ast.AsyncWith,
-    ast.Await,
-    ast.ClassDef,
-    ast.Global,
-    ast.Import,
-    ast.ImportFrom,
-    ast.Lambda,
-    ast.Nonlocal,
-    ast.With,
-    ast.Yield,
-    ast.YieldFrom,
-)
 
 
 def close(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
@@ -94,7 +93,7 @@ def close(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
             repr(function), [Fault(at=repr(function), expected="a function defined with def", found="something else")]
         )
     tree = _normalise(_definition(function))
-    faults = [*_forbidden(tree), *([_captures(function)] if function.__code__.co_freevars else [])]
+    faults = [_captures(function)] if function.__code__.co_freevars else []
     literals: dict[str, str] = {}
     for name in sorted(_free_names(tree)):
         value = function.__globals__.get(name, _MISSING)
@@ -107,6 +106,7 @@ def close(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
             faults.append(_not_literal(function, name, value))
         else:
             literals[name] = text
+    faults += forbidden(tree, literals.keys(), _sets(literals))
     if faults:
         _refuse(function.__name__, faults)
     return ast.unparse(tree), literals
@@ -122,17 +122,21 @@ def open_closed(name: str, source: str, literals: dict[str, str]) -> Callable[..
     if len(module.body) != 1 or not isinstance(module.body[0], ast.FunctionDef) or module.body[0].name != name:
         _refuse(name, [Fault(at=name, expected=f"exactly one def, of {name}", found="other source")])
     tree = module.body[0]
-    faults = _forbidden(tree)
+    faults = forbidden(tree, literals.keys(), _sets(literals))
     if ast.unparse(_normalise(tree)) != ast.unparse(ast.parse(source)):
         faults.append(Fault(at=name, expected="normalised source", found="decorators, annotations or a docstring"))
     unknown = _free_names(tree) - _BUILTINS - set(literals) - {"math"}
     faults += [Fault(at=name, expected="literals and allowed builtins only", found=f"the global {n}") for n in unknown]
     if faults:
         _refuse(name, faults)
-    scope: dict[str, Any] = {"math": math} | {text: ast.literal_eval(value) for text, value in literals.items()}
+    bound(tree, _own_names(tree) | literals.keys())
+    scope: dict[str, Any] = {"math": math} | {
+        text: _frozen(ast.literal_eval(value)) for text, value in literals.items()
+    }
+    scope |= GUARDS
     # No text can name `__import__`; methods of values such as `datetime.strftime` import through it.
     scope["__builtins__"] = {text: getattr(builtins, text) for text in (*_BUILTINS, "__import__")}
-    exec(compile(module, f"<{name}>", "exec"), scope)  # noqa: S102 - verified text; see the module's law
+    exec(compile(module, f"<{name}>", "exec", optimize=0), scope)  # noqa: S102 - verified text; see the module's law
     opened = scope[name]
     assert isinstance(opened, FunctionType)  # noqa: S101 - for the type checker; the text is one def
     return opened
@@ -173,41 +177,62 @@ def _is_text(statement: ast.stmt) -> bool:
     return isinstance(statement.value.value, str)
 
 
-def _forbidden(tree: ast.FunctionDef) -> list[Fault]:
-    faults = []
-    arguments = tree.args
-    if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs or arguments.defaults:
-        faults.append(Fault(at=tree.name, expected="plain parameters", found="*, ** or keyword-only ones"))
-    for node in ast.walk(tree):
-        what = _why_forbidden(node, tree)
-        if what:
-            faults.append(
-                Fault(at=f"{tree.name}, its line {getattr(node, 'lineno', 1)}", expected=what[0], found=what[1])
-            )
-    return faults
-
-
-def _why_forbidden(node: ast.AST, tree: ast.FunctionDef) -> tuple[str, str] | None:
-    if isinstance(node, _REFUSED_NODES) or (isinstance(node, ast.FunctionDef) and node is not tree):
-        return "expressions and plain statements", f"{type(node).__name__.lower()}"
-    if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
-        return "public attributes", f".{node.attr}"
-    if isinstance(node, ast.Attribute) and node.attr in _CLOCKS:
-        return "a value that depends on the arguments alone", f".{node.attr}"
-    if isinstance(node, ast.Name) and node.id.startswith("__"):
-        return "plain names", node.id
-    return None
+def _symbols(tree: ast.FunctionDef) -> Iterator[symtable.Symbol]:
+    """Give its names, scope by scope: one may be a global here and a comprehension's own there."""
+    scopes = symtable.symtable(ast.unparse(tree), tree.name, "exec").get_children()
+    while scopes:
+        scope = scopes.pop()
+        yield from scope.get_symbols()
+        scopes += scope.get_children()
 
 
 def _free_names(tree: ast.FunctionDef) -> set[str]:
-    """Give the globals it reads, scope by scope: one name may be a global here and a comprehension's own there."""
-    scopes = symtable.symtable(ast.unparse(tree), tree.name, "exec").get_children()
-    names: set[str] = set()
-    while scopes:
-        scope = scopes.pop()
-        names |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()}
-        scopes += scope.get_children()
-    return names
+    """Give the globals it reads."""
+    return {symbol.get_name() for symbol in _symbols(tree) if symbol.is_global()}
+
+
+def _own_names(tree: ast.FunctionDef) -> set[str]:
+    """Give the names it binds."""
+    return {symbol.get_name() for symbol in _symbols(tree) if not symbol.is_global()}
+
+
+def _sets(literals: Mapping[str, str]) -> set[str]:
+    """Give the names of literals that are sets."""
+    return {name for name, text in literals.items() if isinstance(ast.literal_eval(text), set)}
+
+
+def _refuse_change(*_: object, **__: object) -> Any:  # noqa: ANN401 - stands for methods of any type
+    msg = "what a closed function reads of its module can't be changed"
+    raise TypeError(msg)
+
+
+class _FixedList(list[Any]):
+    """A list of a user's module: every call finds it as it was written."""
+
+    __slots__ = ()
+
+    append = clear = extend = insert = pop = remove = reverse = sort = _refuse_change
+    __delitem__ = __iadd__ = __imul__ = __setitem__ = _refuse_change
+
+
+class _FixedDict(dict[Any, Any]):
+    """A dictionary of a user's module: every call finds it as it was written."""
+
+    __slots__ = ()
+
+    clear = pop = popitem = setdefault = update = _refuse_change
+    __delitem__ = __ior__ = __setitem__ = _refuse_change
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401 - a literal
+    """Give a literal that no call can change for the next one."""
+    if isinstance(value, list):
+        return _FixedList(map(_frozen, value))
+    if isinstance(value, tuple):
+        return tuple(map(_frozen, value))
+    if isinstance(value, dict):
+        return _FixedDict((key, _frozen(item)) for key, item in value.items())
+    return frozenset(value) if isinstance(value, set) else value
 
 
 def _as_literal(value: object) -> str | None:
@@ -219,16 +244,17 @@ def _as_literal(value: object) -> str | None:
     if isinstance(value, float):
         return repr(value) if math.isfinite(value) else None
     if isinstance(value, dict):
-        pairs = [(_as_literal(key), _as_literal(item)) for key, item in value.items()]
-        return (
-            None if any(None in pair for pair in pairs) else f"{{{', '.join(f'{key}: {item}' for key, item in pairs)}}}"
-        )
+        keys, items = _as_literals([*value]), _as_literals([*value.values()])
+        pairs = [f"{_as_literal(key)}: {_as_literal(item)}" for key, item in value.items()]
+        return None if keys is None or items is None else f"{{{', '.join(pairs)}}}"
     if isinstance(value, list | tuple | set | frozenset):
         return _as_literals(value)
     return repr(value)
 
 
 def _as_literals(values: list[Any] | tuple[Any, ...] | set[Any] | frozenset[Any]) -> str | None:
+    if any(isinstance(value, set | frozenset) and len(value) > 1 and not _are_numbers(value) for value in values):
+        return None  # the order of texts in a set changes from process to process, and in here it could show
     texts = [text for text in map(_as_literal, values) if text is not None]
     if len(texts) != len(values):
         return None
@@ -237,6 +263,10 @@ def _as_literals(values: list[Any] | tuple[Any, ...] | set[Any] | frozenset[Any]
     if isinstance(values, tuple):
         return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
     return f"{{{', '.join(sorted(texts))}}}" if texts else None
+
+
+def _are_numbers(values: set[Any] | frozenset[Any]) -> bool:
+    return all(isinstance(value, int | float) for value in values)
 
 
 def _not_literal(function: FunctionType, name: str, value: object) -> Fault:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from lockgate.kernel.errors import Fault, Invalid
 from lockgate.kernel.names import nearest
 from lockgate.project.blueprint import Blueprint
+from lockgate.records.check import Stage
 from lockgate.records.features import (
     Aggregate,
     FeatureSet,
@@ -88,8 +89,8 @@ class _Binder:
 
     def check_rules(self) -> None:
         for rule in self._blueprint.rules:
-            if rule.column:
-                self._kind(rule.source, rule.column, f"source {rule.source}")
+            for column in rule.columns if rule.stage is Stage.KEPT else ():
+                self._kind(rule.source, column, f"source {rule.source}")
 
     def check_history(self) -> None:
         request = self._blueprint.request

@@ -14,8 +14,9 @@ from lockgate.kernel.names import is_name, nearest
 from lockgate.project.blueprint import Blueprint
 from lockgate.project.columns import compile_features
 from lockgate.project.contract import compile_outcome, compile_request
-from lockgate.project.judging import compile_gates, compile_rules
+from lockgate.project.judging import compile_gates
 from lockgate.project.readers import compile_reader, function_name, readable, zones
+from lockgate.project.ruling import compile_rules
 from lockgate.records.features import FieldKind, OutcomeSpec
 from lockgate.records.source import SourceSpec
 from lockgate.records.training import ModelSpec
@@ -41,7 +42,7 @@ def compile_project(project: Project) -> Compiled | None:
     wanted = _only(project.models, "model", "@project.model(...) over a fitting function", project)
     features = compile_features(project, request, wanted.features if wanted else []) if request else None
     model = _model(wanted, project, outcome) if wanted else None
-    rules = compile_rules(project, request, outcome)
+    rules = compile_rules(project, request, features, outcome)
     gates = compile_gates(project, request, outcome)
     if not (request and outcome and features and model):
         return None

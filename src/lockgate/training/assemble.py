@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 
@@ -22,10 +22,11 @@ from lockgate.kernel.canonical import Digest, digest_of
 from lockgate.kernel.closure import ERRORS_THAT_MEAN_NULL, open_closed
 from lockgate.kernel.errors import Invalid
 from lockgate.packages.runtime import SeedRow
+from lockgate.records.check import Stage
 from lockgate.records.features import FeatureSet, FieldKind, Lookup, OutcomeSpec, RequestSpec, TrainingSet
 from lockgate.records.source import SourceSpec
 
-__all__ = ["OUTCOME", "Rows", "assemble", "seed_rows", "table_rows"]
+__all__ = ["OUTCOME", "Rows", "Watch", "assemble", "seed_rows", "table_rows"]
 
 OUTCOME = "@outcome"
 """The column of a training set that holds the outcome, as a float64."""
@@ -38,6 +39,21 @@ Rows = Mapping[str, tuple[SourceSpec, pl.DataFrame]]
 _KEPT = MemoryStore().keep
 
 
+class Watch(Protocol):
+    """Sees the rows that come out of each stage."""
+
+    def __call__(
+        self,
+        stage: Stage,
+        frame: pl.DataFrame,
+        *,
+        rows_in: int,
+        rows_out: int | None = None,
+        left_out: Mapping[str, int] | None = None,
+    ) -> None:
+        """Look at the rows of a stage; what was left out is counted by reason."""
+
+
 def assemble(  # noqa: PLR0913 - a training set is made of these
     *,
     request: RequestSpec,
@@ -48,10 +64,13 @@ def assemble(  # noqa: PLR0913 - a training set is made of these
     snapshots: dict[str, Digest],
     folder: Path,
     write: Callable[[pl.DataFrame, Path], Any],
+    watch: Watch,
     progress: Callable[[float], None],
     processes: int = 1,
 ) -> TrainingSet:
     """Make a training set and write its rows to `train.parquet` and `test.parquet` in a folder.
+
+    `watch` sees each stage.
 
     Raises:
         Invalid: nothing is left to learn from, or to be tested on.
@@ -62,7 +81,10 @@ def assemble(  # noqa: PLR0913 - a training set is made of these
     test_from = end - test
     left_out: dict[str, int] = {}
     told = _with_outcomes(request, outcome, rows, end, left_out)
+    final, named = told.height + left_out["never got an outcome"], {OUTCOME: outcome.name}
+    watch(Stage.LABELLED, told.rename(named), rows_in=final, left_out=left_out)
     frame = as_served(told, request, features, rows, carry=(OUTCOME, _TOLD))
+    watch(Stage.JOINED, frame.drop(_TOLD).rename(named), rows_in=told.height)
     raw = raw_columns(frame, request, features, progress, processes=processes)
     asked = frame[request.asked_at]
     is_test = (asked >= test_from).to_list()
@@ -73,6 +95,7 @@ def assemble(  # noqa: PLR0913 - a training set is made of these
     frame = frame.with_columns(pl.Series(f"@{column.name}", matrix[:, i]) for i, column in enumerate(features.columns))
     left_out["not final when the test begins"] = frame.height - sum(is_test) - sum(is_train)
     train, tested = (frame.filter(pl.Series(used, dtype=pl.Boolean)) for used in (is_train, is_test))
+    _watch_parts(watch, features, {Stage.TRAIN: train, Stage.TEST: tested}, named, frame.height)
     _check_enough(train, tested, test_from)
     return TrainingSet(
         snapshots=snapshots,
@@ -89,6 +112,19 @@ def assemble(  # noqa: PLR0913 - a training set is made of these
         test_files=(write(tested, folder / "test.parquet"),),
         vocabulary=vocabulary,
     )
+
+
+def _watch_parts(
+    watch: Watch, features: FeatureSet, parts: Mapping[Stage, pl.DataFrame], named: dict[str, str], rows_in: int
+) -> None:
+    """Show training and test rows, then the matrix of the training rows."""
+    matrix = {f"@{column.name}": column.name for column in features.columns}
+    out = sum(part.height for part in parts.values())
+    left_out = {"not final when the test begins": rows_in - out}
+    for stage, part in parts.items():
+        watch(stage, part.drop(*matrix).rename(named), rows_in=rows_in, rows_out=out, left_out=left_out)
+    train = parts[Stage.TRAIN]
+    watch(Stage.MATRIX, train.select(*matrix).rename(matrix), rows_in=train.height)
 
 
 def _known_until(rows: Rows) -> datetime:

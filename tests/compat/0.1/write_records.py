@@ -9,7 +9,7 @@ from pathlib import Path
 from lockgate.kernel.canonical import Record, canonical, digest_of, sha256
 from lockgate.kernel.verdicts import Verdict
 from lockgate.project.blueprint import Blueprint
-from lockgate.records.check import CheckReport, Rule, RuleResult
+from lockgate.records.check import CheckReport, ColumnProfile, Profile, Rule, RuleResult, Stage
 from lockgate.records.features import (
     Aggregate,
     Code,
@@ -54,7 +54,17 @@ SOURCE = SourceSpec(
     ingest_lag=timedelta(hours=1),
     event_id="observation",
 )
-RULE = Rule(source="weather", kind="between", column="wind", parameters={"low": 0, "high": 150.5}, at_most=0.001)
+RULE = Rule(
+    source="weather",
+    stage=Stage.KEPT,
+    kind="between",
+    column="wind",
+    more=("gust",),
+    parameters={"low": 0, "high": 150.5},
+    warn=0.0005,
+    at_most=0.001,
+    quarantine=True,
+)
 REQUEST = RequestSpec(
     name="Flight",
     key="flight_id",
@@ -166,16 +176,44 @@ RECORDS: tuple[Record, ...] = (
         line="line-1",
     ),
     RULE,
-    CheckReport(
+    Profile(
         source="weather",
         snapshot=A,
         rows=100,
+        columns=(
+            ColumnProfile(
+                name="wind",
+                type="Float64",
+                nulls=1,
+                nans=2,
+                low=0.0,
+                high=42.5,
+                mean=10.25,
+                std=4.5,
+                quantiles=(0.0, 10.0, 42.5),
+                edges=(5.0, 10.0),
+                counts=(30, 30, 37),
+                values={"calm": 3},
+            ),
+        ),
+    ),
+    CheckReport(
+        stage=Stage.KEPT,
+        source="weather",
+        on=A,
+        rows_in=103,
+        rows=100,
+        left_out={"never got an outcome": 3},
+        quarantined=2,
+        columns=(ColumnProfile(name="origin", type="String", nulls=0),),
         results=(
             RuleResult(
                 rule="between(wind)",
                 condition="0 ≤ wind ≤ 150.5",
                 rows=100,
                 failures=1,
+                measured=0.01,
+                warn=0.0005,
                 at_most=0.001,
                 verdict=Verdict.FAIL,
                 examples=({"wind": 1048.4, "origin": "EWR", "rain": None},),

@@ -103,6 +103,8 @@ RIGHT: dict[str, Any] = {
     "a negative margin: it must be better": lambda: lg.no_worse_than_live("roc_auc", by=-0.1),
     "a span": lambda: lg.last(timedelta(days=1)),
     "several values": lambda: lg.one_of("origin", "EWR", "JFK"),
+    "whole numbers": lambda: lg.one_of("gate", 1, 2),
+    "several columns": lambda: lg.unique("origin", "hour"),
 }
 WRONG: dict[str, Any] = {
     "true for a number": lambda: lg.metric("roc_auc", at_least=True),
@@ -111,7 +113,7 @@ WRONG: dict[str, Any] = {
     "none for what must be said": lambda: lg.unique(None),  # type: ignore[arg-type]
     "three for a pair": lambda: lg.field(between=(0, 1, 2)),  # type: ignore[arg-type]
     "another word": lambda: lg.field(unseen="no"),  # type: ignore[arg-type]
-    "a number among texts": lambda: lg.one_of("origin", "EWR", 5),  # type: ignore[arg-type]
+    "a fraction among texts": lambda: lg.one_of("origin", "EWR", 0.5),  # type: ignore[arg-type]
     "a number for a span": lambda: lg.last(7),  # type: ignore[arg-type]
 }
 

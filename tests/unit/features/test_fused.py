@@ -2,7 +2,7 @@
 
 import math
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -325,25 +325,26 @@ def test_whatever_a_feature_answers_the_request_goes_on(what: str, kind: FieldKi
     assert found == 7 if what.startswith("a number") and kind is FieldKind.FLOAT else math.isnan(found)
 
 
-def test_an_error_that_is_no_fault_of_a_value_is_not_hidden() -> None:
-    features = FeatureSet(
-        timezone="UTC",
-        lookups=(),
-        features=(
-            FeatureSpec(
-                name="deep",
-                version=1,
-                inputs=(source_of("deep", "count"),),
-                returns=FieldKind.INT,
-                code=Code(name="deep", source="def deep(count):\n    assert count > 1\n    return count"),
-            ),
-        ),
-        columns=(ModelColumn(name="deep", kind=InputKind.FEATURE, origin="deep", type=FieldKind.INT),),
-    )
-    fused: Callable[..., Any] = fuse(REQUEST, features)
+ENDS_IN_NULL = {
+    "it asserts what does not hold": "assert count > 1\n    return count",
+    "it reads a name that was not bound on this way": "if count > 1:\n        found = 1\n    return found",
+    "it compares lists that hold themselves": ("a, b = [], []\n    a.append(a)\n    b.append(b)\n    return a == b"),
+    "it takes a power of a power": "return (count + 9) ** 10 ** 8",
+    "it loops for ever": "while count:\n        count += 1\n    return count",
+}
 
-    with pytest.raises(AssertionError):
-        fused((1, datetime(2013, 7, 4, tzinfo=UTC), "EWR", 1.0, 1, True, None), [])
+
+@pytest.mark.parametrize("what", ENDS_IN_NULL)
+def test_whatever_values_can_bring_about_makes_a_feature_null_and_spares_the_row(what: str) -> None:
+    code = Code(name="deep", source=f"def deep(count):\n    {ENDS_IN_NULL[what]}")
+    spec = FeatureSpec(name="deep", version=1, inputs=(source_of("deep", "count"),), returns=FieldKind.INT, code=code)
+    columns = (
+        ModelColumn(name="deep", kind=InputKind.FEATURE, origin="deep", type=FieldKind.INT),
+        ModelColumn(name="count", kind=InputKind.FIELD, origin="count", type=FieldKind.INT),
+    )
+    fused = fuse(REQUEST, FeatureSet(timezone="UTC", lookups=(), features=(spec,), columns=columns))
+
+    assert fused((1, datetime(2013, 7, 4, tzinfo=UTC), "EWR", 1.0, 1, True, None), []) == (None, 1)
 
 
 def test_code_that_is_not_closed_is_not_fused() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lockgate.gates.judge import GATES, Case, judge
 from lockgate.kernel.canonical import digest_of, sha256
 from lockgate.kernel.verdicts import Verdict
-from lockgate.records.check import CheckReport, RuleResult
+from lockgate.records.check import CheckReport, RuleResult, Stage
 from lockgate.records.package import Evidence
 from lockgate.records.training import Machine
 from lockgate.records.verdict import GateSpec, GateVerdict
@@ -41,7 +41,7 @@ def report(*verdicts: Verdict, source: str = "orders") -> CheckReport:
         for place, verdict in enumerate(verdicts)
     )
     worst = max(verdicts, key=list(Verdict).index, default=INCONCLUSIVE)
-    return CheckReport(source=source, snapshot=TEST, rows=1000, results=results, verdict=worst)
+    return CheckReport(stage=Stage.KEPT, source=source, on=TEST, rows=1000, results=results, verdict=worst)
 
 
 def case(*found: Evidence, checks: tuple[CheckReport, ...] = (), live: str | None = None) -> Case:
@@ -66,14 +66,19 @@ ANSWERS = {"values": 50, "mismatched": 0, "worst_difference": 0.0, "tolerance": 
 
 # gate, what there is to judge by, the verdict, and what must be said in `found` or `note`.
 TABLE: dict[str, tuple[GateSpec, Case, Verdict, str]] = {
-    "no checks": (CHECKS, case(), INCONCLUSIVE, "0 rules ran on 0 rows"),
+    "no checks": (CHECKS, case(), INCONCLUSIVE, "0 rules ran on 0 rows of 0 stages"),
     "checks without a rule": (CHECKS, case(checks=(report(),)), INCONCLUSIVE, "0 rules"),
-    "every rule held": (CHECKS, case(checks=(report(PASS, PASS), report(PASS))), PASS, "3 rules ran on 2,000 rows"),
+    "every rule held": (
+        CHECKS,
+        case(checks=(report(PASS, PASS), report(PASS))),
+        PASS,
+        "3 rules ran on 2,000 rows of 2 stages",
+    ),
     "one rule of many is broken": (
         CHECKS,
         case(checks=(report(PASS), report(PASS, FAIL, source="weather"))),
         FAIL,
-        "weather: rule(1)",
+        "weather as kept: rule(1)",
     ),
     "one rule warns": (CHECKS, case(checks=(report(PASS, WARN),)), WARN, "2 rules"),
     "one source was not examined": (CHECKS, case(checks=(report(PASS), report())), INCONCLUSIVE, "1 rules"),

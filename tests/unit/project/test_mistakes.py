@@ -112,7 +112,7 @@ MISTAKES: dict[str, Mistake] = {
     # rules
     "a rule that is text": Mistake('lg.unique("order_id")', '"unique"', EXPECT, "rules, such as", "'unique'"),
     "a rule without a column": Mistake(
-        'lg.unique("order_id")', "lg.unique()", EXPECT, "unique(column, at_most)", "missing"
+        'lg.unique("order_id")', "lg.unique()", EXPECT, "unique(columns, at_most)", "missing columns"
     ),
     "a share above one": Mistake("at_most=0.5", "at_most=5", EXPECT, "at_most as a share, 0 to 1", "5"),
     "a share that is text": Mistake("at_most=0.5", 'at_most="5"', EXPECT, "at_most as a number", "'5'"),
@@ -124,7 +124,12 @@ MISTAKES: dict[str, Mistake] = {
         BETWEEN, 'lg.between("weight", 10, 1)', EXPECT, "least, greatest", "10 and 1"
     ),
     "one of no values": Mistake(BETWEEN, 'lg.one_of("depot")', EXPECT, "one_of(column, values", "no values"),
-    "one of numbers": Mistake(BETWEEN, 'lg.one_of("depot", 1)', EXPECT, "values as text", "(1,)"),
+    "one of texts and numbers": Mistake(
+        BETWEEN, 'lg.one_of("depot", "a", 1)', EXPECT, "one_of(column, values, ...) of one type", "'a', 1"
+    ),
+    "one of fractions": Mistake(
+        BETWEEN, 'lg.one_of("depot", 0.5)', EXPECT, "values as text or a whole number or true", "(0.5,)"
+    ),
     "a count that is text": Mistake(BETWEEN, 'lg.row_count(at_least="1")', EXPECT, "at_least as a whole number", "'1'"),
     # the request
     "no request": Mistake(

@@ -65,6 +65,7 @@ def make(
         snapshots={name: sha256(name.encode()) for name in rows},
         folder=folder,
         write=write_rows,
+        watch=lambda *_, **__: None,
         progress=progress,
     )
     return Made(record, pl.read_parquet(folder / "train.parquet"), pl.read_parquet(folder / "test.parquet"))

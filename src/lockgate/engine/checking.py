@@ -1,0 +1,88 @@
+"""The checks of a walk: what each stage is examined with, and how a check that does not hold is told."""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+from msgspec.structs import replace
+
+from lockgate.checks.examine import Around, examine
+from lockgate.kernel.canonical import Digest
+from lockgate.kernel.errors import GateClosed
+from lockgate.kernel.verdicts import worst
+from lockgate.project.blueprint import Blueprint
+from lockgate.records.check import CheckReport, Rule, RuleResult, Stage
+
+__all__ = ["Watch", "keys_wanted", "rules_of", "said", "stop_on_checks"]
+
+
+def rules_of(blueprint: Blueprint, stage: Stage, source: str = "") -> list[Rule]:
+    """Give the rules of one stage, in order."""
+    return [rule for rule in blueprint.rules if rule.stage is stage and rule.source == source]
+
+
+def keys_wanted(rules: Sequence[Rule]) -> list[tuple[str, str]]:
+    """Give what rules refer to: (source, its key)."""
+    return sorted({(one.parameters["source"], one.parameters["key"]) for one in rules if one.kind == "refers_to"})
+
+
+class Watch:
+    """Examines the stages of a training set while it is made."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        """Hold the rules of all stages."""
+        self._rules = rules
+        self._seen: list[CheckReport] = []
+
+    def __call__(
+        self,
+        stage: Stage,
+        frame: pl.DataFrame,
+        *,
+        rows_in: int,
+        rows_out: int | None = None,
+        left_out: Mapping[str, int] | None = None,
+    ) -> None:
+        """Examine the rows that came out of a stage."""
+        around = Around(rows_in=rows_in, rows_out=rows_out, left_out=left_out or {})
+        rules = [rule for rule in self._rules if rule.stage is stage]
+        self._seen.append(examine(frame, rules, stage=stage, on=_UNNAMED, around=around))
+
+    def reports(self, training_set: Digest) -> list[CheckReport]:
+        """Give a report for each stage, about the training set that came of it."""
+        return [replace(report, on=training_set) for report in self._seen]
+
+
+_UNNAMED = "sha256:" + "0" * 64
+
+
+def said(report: CheckReport, result: RuleResult) -> str:
+    """Say in one line what a rule saw."""
+    seen = result.note
+    if result.rows is not None and result.failures and not seen:
+        share = result.failures / max(1, result.rows)
+        seen = f"{result.failures:,} of {result.rows:,} rows break it ({share:.2%}, at most {result.at_most:.2%})"
+    elif result.rows is not None and result.measured is not None and not result.failures:
+        seen = f"{result.measured:.3g}, at most {result.at_most:g}{f' ({seen})' if seen else ''}"
+    example = next(iter(result.examples), None)
+    shown = (
+        f"; for example {', '.join(f'{name}={value}' for name, value in list(example.items())[:4])}" if example else ""
+    )
+    return f"{report.place}: {result.condition}: {seen}{shown}"
+
+
+def stop_on_checks(reports: Sequence[CheckReport]) -> None:
+    """Stop where a check does not hold.
+
+    Raises:
+        GateClosed: with every rule that does not hold, and what it saw.
+    """
+    if worst(report.verdict for report in reports).opens:
+        return
+    broken = [said(report, one) for report in reports for one in report.results if not one.verdict.opens]
+    count = f"{len(broken)} rule{'s do' if len(broken) != 1 else ' does'} not hold"
+    raise GateClosed(
+        f"{count}; nothing was trained",
+        expected="every rule to hold",
+        found="; ".join(broken) or "a stage that no rule was about",
+        way_out="Mend the data, or what the project file expects of it; lockgate check FOLDER --data shows the rows.",
+    )
