@@ -64,7 +64,7 @@ def commands(command: Any = None, name: str = "lockgate") -> Iterator[tuple[str,
         yield name, command
         return
     for word, inner in command.commands.items():
-        yield from commands(inner, f"{name} {word}")
+        yield from commands(inner, name if word == getattr(command, "left_out", None) else f"{name} {word}")
 
 
 def _cli() -> str:

@@ -30,7 +30,7 @@ from lockgate.records.release import Release
 from lockgate.records.source import SourceSpec
 from lockgate.serving.version import Version
 from lockgate.sources.read import kind_of_type
-from lockgate.training.assemble import table_rows
+from lockgate.training.seeds import table_rows
 
 __all__ = ["Flights", "flights", "version_of"]
 

@@ -11,13 +11,14 @@ import polars as pl
 
 from lockgate.kernel.canonical import Digest, canonical, sha256
 from lockgate.packages.folder import pack
-from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE, LoadedPackage, encode_seed, encode_table, load_package
+from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE, LoadedPackage, load_package
 from lockgate.project.load import function_of
 from lockgate.records.features import TrainingSet
 from lockgate.records.package import Contract
 from lockgate.snapshots.take import write_rows
-from lockgate.training.assemble import Rows, assemble, seed_rows, table_rows
+from lockgate.training.assemble import Rows, assemble, known_until
 from lockgate.training.fit import FitResult, fit
+from lockgate.training.seeds import travelling
 from tests.making.projects import blueprint, bound, history, traceless, write_project
 
 __all__ = ["Assembled", "assembled", "contract", "fitted", "fitting_function", "loaded", "make_set", "pack_fitted"]
@@ -89,14 +90,7 @@ def pack_fitted(folder: Path) -> Digest:
         MODEL: fitted().model,
         REFERENCE: canonical(fitted().reference),
     }
-    for lookup in bound().lookups:
-        spec, frame = rows[lookup.source]
-        path, data = (
-            encode_seed(lookup.source, seed_rows(lookup, spec, frame))
-            if lookup.clocked
-            else encode_table(lookup.source, table_rows(lookup, spec, frame))
-        )
-        files[path] = data
+    files |= travelling(blueprint().request, bound(), rows, known_until(rows))
     nothing = sha256(b"")
     digest, _ = pack(
         folder,

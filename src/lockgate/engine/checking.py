@@ -10,14 +10,27 @@ from lockgate.kernel.canonical import Digest
 from lockgate.kernel.errors import GateClosed
 from lockgate.kernel.verdicts import worst
 from lockgate.project.blueprint import Blueprint
-from lockgate.records.check import CheckReport, Rule, RuleResult, Stage
+from lockgate.records.check import ALONE, CheckReport, Rule, RuleResult, Stage
 
-__all__ = ["Watch", "keys_wanted", "rules_of", "said", "stop_on_checks"]
+__all__ = ["Watch", "guards", "keys_wanted", "rules_of", "said", "stop_on_checks"]
 
 
 def rules_of(blueprint: Blueprint, stage: Stage, source: str = "") -> list[Rule]:
     """Give the rules of one stage, in order."""
     return [rule for rule in blueprint.rules if rule.stage is stage and rule.source == source]
+
+
+def guards(blueprint: Blueprint) -> tuple[Rule, ...]:
+    """Give the rules that guard requests: those about fields of the request that one row keeps or breaks by itself."""
+    fields = {field.name: field for field in blueprint.request.fields}
+    kept = rules_of(blueprint, Stage.KEPT, blueprint.request.history)
+    return tuple(
+        rule
+        for rule in kept
+        if rule.kind in ALONE
+        and all(column in fields for column in rule.columns)
+        and (rule.kind != "missing" or fields[rule.column].nullable)  # the contract says the rest
+    )
 
 
 def keys_wanted(rules: Sequence[Rule]) -> list[tuple[str, str]]:

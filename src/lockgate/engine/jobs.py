@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from lockgate.checks.examine import examine
+from lockgate.checks.examine import Around, examine
 from lockgate.engine.checking import Watch
-from lockgate.features.known import known_rows
+from lockgate.features.known import AVAILABLE, known_rows
 from lockgate.kernel.canonical import Digest, canonical, digest_of
 from lockgate.kernel.errors import Refused
 from lockgate.kernel.folders import replace_file
-from lockgate.packages.runtime import MODEL, REFERENCE, encode_seed, encode_table, load_package
+from lockgate.packages.runtime import MODEL, REFERENCE, load_package
 from lockgate.project.blueprint import Blueprint
 from lockgate.project.load import function_of, load
 from lockgate.records.check import CheckReport, Rule, Stage
@@ -25,11 +25,12 @@ from lockgate.records.source import SourceSpec
 from lockgate.records.training import ModelSpec
 from lockgate.snapshots.take import take, write_rows
 from lockgate.sources.read import kind_of_type, read
-from lockgate.training.assemble import Rows, assemble, seed_rows, table_rows
+from lockgate.training.assemble import Rows, assemble, known_until
 from lockgate.training.fit import fit
 from lockgate.training.measure import measure, transform_mismatches
+from lockgate.training.seeds import travelling
 
-__all__ = ["JOBS", "Assembled", "Fit", "Loaded", "Measured", "SourceRows", "Taken"]
+__all__ = ["JOBS", "Assembled", "Fit", "Loaded", "Measured", "SourceRows", "Taken", "ToExamine", "examine_kept"]
 
 Report = Callable[[float, str], None]
 
@@ -67,6 +68,23 @@ class SourceRows(msgspec.Struct, kw_only=True):
     files: list[tuple[str, datetime | None]]
 
 
+class ToExamine(msgspec.Struct, kw_only=True):
+    """A snapshot to examine, and what its rules need to know beside its rows."""
+
+    spec: SourceSpec
+    rules: list[Rule]
+    snapshot: Digest
+    # For each file where it is, and the floor of its rows' available time.
+    files: list[tuple[str, datetime | None]]
+    # For each source that a rule refers to, its key and files.
+    keys: dict[str, tuple[str, list[str]]]
+    # How many rows were read, and how many the snapshot before had; None where nobody knows.
+    rows_in: int | None = None
+    rows_before: int | None = None
+    # When the rows were read.
+    at: datetime | None = None
+
+
 class Fit(msgspec.Struct, kw_only=True):
     """A fitted model; its bytes are in `model.bin`, its reference answers in `reference.json`."""
 
@@ -101,17 +119,35 @@ def _snapshot(folder: Path, scratch: Path, arguments: dict[str, Any], _: Report)
     return Taken(snapshot=snapshot, kinds=kinds, read=report)
 
 
+def examine_kept(asked: ToExamine) -> CheckReport:
+    """Examine a snapshot; of a row that was told more than once, as it was told last."""
+    rows = known_rows(asked.spec, asked.files).drop(AVAILABLE, strict=False)
+    if len(asked.files) > 1:
+        rows = rows.filter(_told_last(asked.spec))
+    keys = {
+        name: pl.concat([pl.scan_parquet(path).select(key) for path in files]).collect().to_series()
+        for name, (key, files) in asked.keys.items()
+    }
+    around = Around(rows_in=asked.rows_in, rows_before=asked.rows_before, at=asked.at, keys=keys)
+    return examine(rows, asked.rules, on=asked.snapshot, stage=Stage.KEPT, source=asked.spec.name, around=around)
+
+
+def _told_last(spec: SourceSpec) -> pl.Expr:
+    """Keep the last row of each identity, and all whose identity is not whole."""
+    identity = [spec.event_id] if spec.event_id else [spec.key, spec.event_time or spec.key]
+    broken = pl.any_horizontal(pl.col(column).is_null() for column in identity)
+    return broken | pl.struct(identity).is_last_distinct()
+
+
+def _check(_: Path, __: Path, arguments: dict[str, Any], ___: Report) -> CheckReport:
+    return examine_kept(msgspec.convert(arguments, ToExamine))
+
+
 def _assemble(_: Path, scratch: Path, arguments: dict[str, Any], progress: Report) -> Assembled:
     blueprint = msgspec.convert(arguments["blueprint"], Blueprint)
     features = msgspec.convert(arguments["features"], FeatureSet)
     rows = _rows(arguments["sources"])
-    for lookup in features.lookups:
-        spec, frame = rows[lookup.source]
-        path, data = (
-            encode_seed(lookup.source, seed_rows(lookup, spec, frame))
-            if lookup.clocked
-            else encode_table(lookup.source, table_rows(lookup, spec, frame))
-        )
+    for path, data in travelling(blueprint.request, features, rows, known_until(rows)).items():
         replace_file(scratch / "files" / path, data)
     watch = Watch(blueprint.rules)
     training_set = assemble(
@@ -169,6 +205,7 @@ def _rows(sources: dict[str, Any]) -> Rows:
 
 JOBS: dict[str, Callable[[Path, Path, dict[str, Any], Report], Any]] = {
     "assemble": _assemble,
+    "check": _check,
     "fit": _fit,
     "load": _load,
     "measure": _measure,

@@ -11,17 +11,15 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-import polars as pl
 
-from lockgate.checks.examine import Around, examine
-from lockgate.engine.checking import keys_wanted, rules_of, stop_on_checks
+from lockgate.engine.checking import guards, keys_wanted, rules_of, stop_on_checks
 from lockgate.engine.children import Job, run_child
 from lockgate.engine.delivery import current_plan, deliver, ensure_endpoint
-from lockgate.engine.jobs import Assembled, Fit, Loaded, Measured, SourceRows, Taken
+from lockgate.engine.examining import examine_somewhere
+from lockgate.engine.jobs import Assembled, Fit, Loaded, Measured, SourceRows, Taken, ToExamine
 from lockgate.engine.machine import environment, machine, processes
 from lockgate.engine.repository import look
 from lockgate.engine.walk import Told, Walk
-from lockgate.features.known import known_rows
 from lockgate.gates.judge import Case, judge
 from lockgate.kernel.canonical import Digest, canonical, digest_of, short
 from lockgate.kernel.errors import Conflict, GateClosed
@@ -140,16 +138,18 @@ class _Made:
             def work(spec=spec, rules=rules, others=others) -> dict[str, Digest]:  # type: ignore[no-untyped-def] # noqa: ANN001 - bound now, in the loop
                 digest = self.taken[spec.name][0]
                 before = [self.shelf.get(Snapshot, one).rows for one in self.shelf.get(Snapshot, digest).parents]
-                around = Around(
+                asked = ToExamine(
+                    spec=spec,
+                    rules=rules,
+                    snapshot=digest,
+                    files=self._source_files(spec.name),
+                    keys={name: (key, [path for path, _ in self._source_files(name)]) for name, key in others},
                     rows_in=self.shelf.get(CheckReport, self.report_ids[f"{spec.name} as read"]).rows,
                     rows_before=before[-1] if before else None,
                     at=at,
-                    keys={name: self._frame(name)[key] for name, key in others},
                 )
-                report = examine(
-                    self._frame(spec.name), rules, on=digest, stage=Stage.KEPT, source=spec.name, around=around
-                )
-                return {"report": self.walk.keep(report)}
+                scratch = self.walk.scratch / f"check-{spec.name}"
+                return {"report": self.walk.keep(examine_somewhere(asked, self.walk.line.folder, scratch))}
 
             consumed = {
                 "snapshot": self.taken[spec.name][0],
@@ -393,9 +393,6 @@ class _Made:
             for number, file in enumerate(files)
         ]
 
-    def _frame(self, source: str) -> pl.DataFrame:
-        return known_rows(self.blueprint.source(source), self._source_files(source)).collect()
-
     def _rows_of(self, part: str) -> Path:
         found = self.shelf.get(TrainingSet, self.set_id)
         files = found.train_files if part == "train" else found.test_files
@@ -420,6 +417,7 @@ class _Made:
             sources=tuple(spec for spec in self.blueprint.sources if spec.name in clocked),
             vocabulary=self.shelf.get(TrainingSet, self.set_id).vocabulary,
             outcome=self.blueprint.outcome,
+            guards=guards(self.blueprint),
             task=self.blueprint.model.task,
             threshold=self.blueprint.model.threshold,
         )

@@ -2,6 +2,7 @@
 
 The as-served join: of a source's rows only those count that ever became the online value (no row with a later event
 time was available before them); each request sees the last of those that was available when it was asked, unless stale.
+Windows hold what they would have held then (`features.history_windows`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from lockgate.features.history_windows import window_columns
 from lockgate.features.known import AVAILABLE, available
 from lockgate.features.matrix import encode_rows, localised, vocabulary_of
 from lockgate.features.shards import run_sharded
@@ -45,8 +47,8 @@ def as_served(
         carry: columns of `requests` to keep beside.
 
     Returns:
-        The request's fields, typed as declared, `source.column` for every look-up, and what is carried; in order of
-        asking.
+        The request's fields, typed as declared, `source.column` for what is looked up, `window.column` for windows, and
+        what is carried; in order of asking.
     """
     fields = [pl.col(field.name).cast(TYPES[field.kind]) for field in request.fields]
     frame = requests.select(*fields, *carry).sort(request.asked_at, request.key)
@@ -55,6 +57,9 @@ def as_served(
         wanted = [pl.col(one.name).cast(TYPES[one.type or FieldKind.FLOAT]) for one in lookup.columns]
         join = _join_clocked if lookup.clocked else _join_table
         frame = join(frame, request, lookup, spec, rows.with_columns(wanted))
+    for window in features.windows:
+        spec, rows = sources[window.source]
+        frame = frame.with_columns(window_columns(frame, request, window, spec, rows))
     return frame.select(pl.all().exclude(*carry), *carry) if carry else frame
 
 

@@ -135,9 +135,8 @@ def encode_table(source: str, rows: Sequence[tuple[str | int, tuple[Any, ...]]])
 
 
 def encode_seed(source: str, rows: Sequence[SeedRow]) -> tuple[str, bytes]:
-    """Give the path and bytes of what the online store begins with."""
-    ordered = sorted(rows, key=lambda row: (str(row.key), row.event_time, row.available_time))
-    return f"{_SEEDS}{_file_name(source)}", msgspec.msgpack.encode(ordered, order="deterministic")
+    """Give the path and bytes of what the online store begins with; rows in the order in which they are to be told."""
+    return f"{_SEEDS}{_file_name(source)}", msgspec.msgpack.encode(list(rows), order="deterministic")
 
 
 def _decode_table(data: bytes) -> TableRows:

@@ -1,4 +1,7 @@
-"""Compiles rules: those that follow from the declarations, then the declared ones; of one name the last one counts."""
+"""Compiles rules: those that follow from the declarations, then those of files, then those of the project file.
+
+Of one name the last one counts: what a person wrote beats what was inferred.
+"""
 
 import inspect
 from collections.abc import Iterator
@@ -104,7 +107,7 @@ def _check_columns(rules: list[Rule], columns: list[str], expecting: Expecting) 
 
 
 def _declared(expecting: Expecting, project: Project, stage: Stage, source: Source | None = None) -> Iterator[Rule]:
-    for wanted in expecting.rules:
+    for wanted in sorted(expecting.rules, key=lambda one: isinstance(one, RuleWanted)):
         for one in read_rules(wanted) if isinstance(wanted, RulesFile) else [wanted]:
             rule = _Compiling(one, project, stage, source).rule()
             if rule is not None:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from lockgate.kernel.canonical import Digest, Instant, Record
+from lockgate.records.check import Rule
 from lockgate.records.features import FeatureSet, OutcomeSpec, RequestSpec
 from lockgate.records.source import SourceSpec
 from lockgate.records.training import Machine
@@ -25,6 +26,8 @@ class Contract(Record, tag="contract/1", frozen=True, kw_only=True):
     vocabulary: dict[str, tuple[str, ...]]
     # What is foreseen.
     outcome: OutcomeSpec
+    # What is expected of each row of a request: rules that one row keeps or breaks by itself.
+    guards: tuple[Rule, ...] = ()
     # `binary` or `regression`.
     task: str
     # From this score on the answer is true; for `binary`.

@@ -77,7 +77,7 @@ def by_chance(kind: str, bins: int, before: int, now: int) -> float:
 
 
 def _chi_squared(freedom: int) -> float:
-    """Give the 99.9 % point by Wilson and Hilferty, within 2 %."""
+    """Give the 99.9 % point by Wilson and Hilferty, within 4 %."""
     part = 2 / (9 * freedom)
     return float(freedom * (1 - part + 3.0902 * math.sqrt(part)) ** 3)
 

@@ -62,6 +62,7 @@ _COUNTERS = {
     "lockgate_predictions_total": "Predictions that were logged and answered.",
     "lockgate_refused_total": "Requests that were answered with an error, by its code.",
     "lockgate_unseen_total": "Predictions with a category that the training rows did not have, by column.",
+    "lockgate_broken_rules_total": "Predictions whose row broke a rule with a tolerance, by rule.",
     "lockgate_outcomes_total": "Outcomes that were logged.",
     "lockgate_events_total": "Rows of sources that were logged.",
 }

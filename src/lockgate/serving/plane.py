@@ -174,7 +174,7 @@ class Plane:
         bodies = self._bodies(batch, in_force, predictions)
         self._writer.append(predictions)
         self._clock.move(one.asked_at for one in predictions)
-        self._count(version, predictions)
+        self._count(version, predictions, batch)
         return bodies
 
     def _predictions(
@@ -219,13 +219,15 @@ class Plane:
             start = end
         return bodies
 
-    def _count(self, version: Version, predictions: list[Prediction]) -> None:
+    def _count(self, version: Version, predictions: list[Prediction], batch: list[_Ask]) -> None:
         endpoint = version.release.endpoint
         self._tally.count(
             "lockgate_predictions_total", len(predictions), endpoint=endpoint, version=version.release.name
         )
         for field, count in Counter(name for one in predictions for name in one.unseen).items():
             self._tally.count("lockgate_unseen_total", count, endpoint=endpoint, field=field)
+        for rule, count in Counter(name for ask in batch for one in ask.questions for name in one.broken).items():
+            self._tally.count("lockgate_broken_rules_total", count, endpoint=endpoint, rule=rule)
 
 
 def _refusal(error: Exception) -> LockgateError:

@@ -184,6 +184,7 @@ def _summary(endpoint: Endpoint) -> dict[str, Any]:
         "lateness_seconds": request.lateness.total_seconds(),
         "timezone": contract.features.timezone,
         "fields": request.fields,
+        "rules": [{"rule": one.name, "refuses": one.at_most == 0} for one in contract.guards],
         "outcome": {"name": contract.outcome.name, "type": contract.outcome.returns},
         "task": contract.task,
         "threshold": contract.threshold,

@@ -21,6 +21,7 @@ from lockgate.records.prediction import Known
 from lockgate.records.release import Release
 from lockgate.serving.decode import BodyReader
 from lockgate.serving.moments import from_micros, micros
+from lockgate.serving.rowrules import RowRules
 from lockgate.serving.shape import Check, Shape, Trouble, slot_of
 
 __all__ = ["Question", "Seen", "Version"]
@@ -37,6 +38,8 @@ class Question(msgspec.Struct, frozen=True, gc=False):
     key: str | int
     # When, in microseconds.
     asked_at: int
+    # The rules with a tolerance that it breaks.
+    broken: tuple[str, ...] = ()
 
 
 class Seen(msgspec.Struct, frozen=True, gc=False):
@@ -72,6 +75,7 @@ class Version:
         slots = [slot_of(field, key=field.name == request.key) for field in request.fields]
         self._reader = BodyReader("rows", Shape(f"the contract of {release.endpoint}", slots))
         self._refusals = dict(_refusals(self))
+        self._rules = RowRules(self.contract.guards, request)
         self._moments = {
             (lookup.source, column.name)
             for lookup in features.lookups
@@ -83,9 +87,11 @@ class Version:
         """Read the questions of a request; the checks are those of its times.
 
         Raises:
-            Malformed, TooLarge, Invalid: as `BodyReader`.
+            Malformed, TooLarge, Invalid: as `BodyReader`; also what `RowRules` refuses.
         """
-        return [self._question(row) for row in self._reader.read(body, {**self._refusals, **checks})]
+        questions = [self._question(row) for row in self._reader.read(body, {**self._refusals, **checks})]
+        self._rules.refuse([question.row for question in questions])
+        return questions
 
     def look(self, question: Question) -> Seen:
         """Look up what was known, and compute what the model sees."""
@@ -105,7 +111,7 @@ class Version:
             if moment is not None:
                 local[position] = moment.astimezone(self._zone)
                 logged[position] = micros(moment)
-        return Question(tuple(local), tuple(logged), row[self._key], logged[self._asked])
+        return Question(tuple(local), tuple(logged), row[self._key], logged[self._asked], self._rules.broken(local))
 
     def _value(self, source: str, name: str, value: Any) -> Any:  # noqa: ANN401 - a value of any column
         if value is not None and (source, name) in self._moments:

@@ -17,16 +17,14 @@ from typing import Any, Protocol
 import polars as pl
 
 from lockgate.features.offline import TYPES, as_served, available, encode_rows, raw_columns, vocabulary_of
-from lockgate.features.store import MemoryStore
 from lockgate.kernel.canonical import Digest, digest_of
 from lockgate.kernel.closure import ERRORS_THAT_MEAN_NULL, open_closed
 from lockgate.kernel.errors import Invalid
-from lockgate.packages.runtime import SeedRow
 from lockgate.records.check import Stage
-from lockgate.records.features import FeatureSet, FieldKind, Lookup, OutcomeSpec, RequestSpec, TrainingSet
+from lockgate.records.features import FeatureSet, FieldKind, OutcomeSpec, RequestSpec, TrainingSet
 from lockgate.records.source import SourceSpec
 
-__all__ = ["OUTCOME", "Rows", "Watch", "assemble", "seed_rows", "table_rows"]
+__all__ = ["OUTCOME", "Rows", "Watch", "assemble", "known_until"]
 
 OUTCOME = "@outcome"
 """The column of a training set that holds the outcome, as a float64."""
@@ -35,8 +33,6 @@ _TOLD = "@told"
 
 Rows = Mapping[str, tuple[SourceSpec, pl.DataFrame]]
 """For each source its declaration and rows."""
-
-_KEPT = MemoryStore().keep
 
 
 class Watch(Protocol):
@@ -76,8 +72,8 @@ def assemble(  # noqa: PLR0913 - a training set is made of these
         Invalid: nothing is left to learn from, or to be tested on.
         Failed: one of several processes died.
     """
-    known_until = _known_until(rows)
-    end = known_until - outcome.final_after
+    known = known_until(rows)
+    end = known - outcome.final_after
     test_from = end - test
     left_out: dict[str, int] = {}
     told = _with_outcomes(request, outcome, rows, end, left_out)
@@ -101,7 +97,7 @@ def assemble(  # noqa: PLR0913 - a training set is made of these
         snapshots=snapshots,
         features=digest_of(features),
         outcome=digest_of(outcome),
-        known_until=known_until,
+        known_until=known,
         test_from=test_from,
         first_asked=frame.select(pl.min(request.asked_at)).item(),
         last_asked=frame.select(pl.max(request.asked_at)).item(),
@@ -127,7 +123,12 @@ def _watch_parts(
     watch(Stage.MATRIX, train.select(*matrix).rename(matrix), rows_in=train.height)
 
 
-def _known_until(rows: Rows) -> datetime:
+def known_until(rows: Rows) -> datetime:
+    """Give when the snapshots end: the latest moment at which something in them became known.
+
+    Raises:
+        Invalid: nothing is in them.
+    """
     latest = [frame.select(available(spec).max()).item() for spec, frame in rows.values() if spec.clocked]
     moments = [moment for moment in latest if moment is not None]
     if not moments:
@@ -176,30 +177,3 @@ def _check_enough(train: pl.DataFrame, tested: pl.DataFrame, test_from: datetime
         found=f"{train.height} before {test_from:%Y-%m-%d %H:%M}, {tested.height} after",
         way_out="Give it more history, or a shorter test= in project.model.",
     )
-
-
-def table_rows(lookup: Lookup, spec: SourceSpec, frame: pl.DataFrame) -> list[tuple[str | int, tuple[Any, ...]]]:
-    """Give the rows of a table that travel with the package."""
-    key = pl.col(spec.key).alias("@key")
-    rows = frame.select(key, *(_cast(column.name, column.type) for column in lookup.columns)).drop_nulls("@key")
-    return [(row[0], row[1:]) for row in rows.unique("@key", keep="first", maintain_order=True).iter_rows()]
-
-
-def seed_rows(lookup: Lookup, spec: SourceSpec, frame: pl.DataFrame) -> list[SeedRow]:
-    """Give the last rows of each key of a clocked source: what an online store begins with."""
-    columns = [_cast(column.name, column.type) for column in lookup.columns]
-    event = pl.col(spec.event_time or "").dt.timestamp("us").alias("@event")
-    known = available(spec).dt.timestamp("us")
-    rows = frame.select(pl.col(spec.key).alias("@key"), event, known, *columns).drop_nulls(
-        ["@key", "@event", "@available"]
-    )
-    last = rows.sort("@event", "@available", maintain_order=True).group_by("@key", maintain_order=True).tail(_KEPT)
-    return [
-        SeedRow(row["@key"], row["@event"], row["@available"], {one.name: row[one.name] for one in lookup.columns})
-        for row in last.iter_rows(named=True)
-    ]
-
-
-def _cast(name: str, kind: FieldKind | None) -> pl.Expr:
-    types: dict[FieldKind, Any] = {FieldKind.BOOL: pl.Boolean, FieldKind.INT: pl.Int64, FieldKind.FLOAT: pl.Float64}
-    return pl.col(name).cast(types.get(kind or FieldKind.TEXT, pl.String))

@@ -271,6 +271,7 @@ RECORDS: tuple[Record, ...] = (
         sources=(SOURCE,),
         vocabulary={"origin": ("EWR", "JFK")},
         outcome=OUTCOME,
+        guards=(RULE,),
         task="binary",
         threshold=0.5,
     ),

@@ -17,15 +17,14 @@ from lockgate.packages.runtime import (
     MODEL,
     REFERENCE,
     LoadedPackage,
-    encode_seed,
-    encode_table,
     load_package,
 )
 from lockgate.records.features import Code, FieldKind, OutcomeSpec, TrainingSet
 from lockgate.records.package import Contract
 from lockgate.snapshots.take import write_rows
-from lockgate.training.assemble import Rows, assemble, seed_rows, table_rows
+from lockgate.training.assemble import Rows, assemble, known_until
 from lockgate.training.fit import FitResult, fit
+from lockgate.training.seeds import travelling
 from tests.making.projects import blueprint, bound
 
 __all__ = ["MINUTES", "Made", "make", "packed"]
@@ -92,14 +91,7 @@ def packed(made: Made, rows: Rows, folder: Path, *, task: str = "binary") -> tup
         threshold=spec.threshold,
     )
     files = {CONTRACT: canonical(contract), MODEL: result.model, REFERENCE: canonical(result.reference)}
-    for lookup in bound().lookups:
-        of = (lookup, *rows[lookup.source])
-        path, data = (
-            encode_seed(lookup.source, seed_rows(*of))
-            if lookup.clocked
-            else encode_table(lookup.source, table_rows(*of))
-        )
-        files[path] = data
+    files |= travelling(blueprint().request, bound(), rows, known_until(rows))
     rest: dict[str, Any] = dict.fromkeys(("training_set", "code", "environment"), sha256(b""))
     digest, _ = pack(folder, files, project="deliveries", format=result.format, parameters={}, **rest)
     return load_package(folder, digest), result

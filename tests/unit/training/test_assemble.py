@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import msgspec
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -16,9 +15,10 @@ from polars.testing import assert_frame_equal
 from lockgate.features.store import MemoryStore, StoredRow
 from lockgate.kernel.canonical import canonical, digest_of, sha256
 from lockgate.kernel.errors import Invalid
-from lockgate.records.features import Code, TrainingSet
+from lockgate.records.features import TrainingSet
 from lockgate.sources.read import read
-from lockgate.training.assemble import OUTCOME, Rows, seed_rows, table_rows
+from lockgate.training import assemble
+from lockgate.training.assemble import OUTCOME, Rows
 from tests.making.projects import START, blueprint, bound, history
 from tests.making.readers import known
 from tests.unit.training.making import MINUTES, Made, make
@@ -370,40 +370,13 @@ def test_no_rows_are_refused_in_words(what: str, tmp_path: Path) -> None:
         make(NO_ROWS[what], tmp_path)
 
 
-def test_an_error_in_the_outcome_that_is_no_fault_of_a_value_is_not_hidden(tmp_path: Path) -> None:
-    source = "def late(minutes):\n    assert minutes < 0\n    return True"
-    outcome = msgspec.structs.replace(MINUTES, code=Code(name="late", source=source))
+def test_an_error_in_the_outcome_that_is_no_fault_of_a_value_is_not_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(_: float) -> bool:
+        raise MemoryError
 
-    with pytest.raises(AssertionError):
-        make(HISTORY, tmp_path, outcome=outcome)
+    monkeypatch.setattr(assemble, "open_closed", lambda *_: late)
 
-
-def test_the_rows_of_a_table_travel_once_for_each_key() -> None:
-    spec, frame = HISTORY["vans"]
-    (lookup,) = [one for one in bound().lookups if one.source == "vans"]
-    more = pl.concat([frame, pl.DataFrame({"van": ["van-0", None], "built": [1900, 1900]})])
-
-    assert table_rows(lookup, spec, more) == [
-        ("van-0", (2010,)),
-        ("van-1", (2015,)),
-        ("van-2", (None,)),
-        ("van-3", (2020,)),
-    ]
-
-
-def test_the_last_rows_of_each_key_travel_with_their_clocks() -> None:
-    spec, frame = HISTORY["traffic"]
-    (lookup,) = [one for one in bound().lookups if one.source == "traffic"]
-    found = seed_rows(lookup, spec, frame.sample(fraction=1, shuffle=True, seed=1))
-    store, whole = MemoryStore(), MemoryStore()
-    for row in found:
-        store.write("traffic", row.key, StoredRow(row.event_time, row.available_time, row.values))
-    for told in frame.iter_rows(named=True):
-        values = {"jams": told["jams"], "mood": told["mood"]}
-        whole.write("traffic", told["depot"], StoredRow(micros(told["hour"]), micros(told["hour"] + HOUR / 2), values))
-
-    assert len(found) == 2 * MemoryStore().keep
-    for key in ("east", "north"):
-        for hours in range(60):
-            moment = micros(START + 14 * DAY - hours * HOUR)
-            assert store.read("traffic", key, moment) == whole.read("traffic", key, moment)
+    with pytest.raises(MemoryError):
+        make(HISTORY, tmp_path)

@@ -18,6 +18,7 @@ from lockgate.engine.api.caller import needs
 from lockgate.engine.api.door import Door
 from lockgate.engine.api.once import once
 from lockgate.engine.delivery import create_endpoint, current_plan, deliver, find_endpoint
+from lockgate.engine.examining import examine_data, infer
 from lockgate.engine.explain import explain
 from lockgate.engine.installation import Installation, add_token
 from lockgate.engine.reconcile import open_line, watch
@@ -46,6 +47,19 @@ class Ship(_Body):
     as_of: datetime | None = Field(None, description="Use only what was known then; with a zone.")
     dirty: bool = Field(default=False, description="Ship also if files differ from the commit.")
     rollout: bool = Field(default=True, description="Put the release live.")
+
+
+class Examine(_Body):
+    """A project folder whose data to examine."""
+
+    folder: Path = Field(description="The project folder, on the machine of the control plane.")
+    snapshot: str | None = Field(None, description="One snapshot, by its digest or the beginning of it.")
+
+
+class Infer(Examine):
+    """A project folder to write rules down for."""
+
+    source: str | None = Field(None, description="One source.")
 
 
 class NewEndpoint(_Body):
@@ -80,6 +94,7 @@ def make_app(where: Installation, runner: Runner, port: int = 80) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_http)
     _add_reads(app, where)
     _add_changes(app, where, runner)
+    _add_checks(app, where)
     return app
 
 
@@ -167,6 +182,18 @@ def _add_changes(app: FastAPI, where: Installation, runner: Runner) -> None:
         """Make a token; its secret is in this answer and nowhere else."""
         token = add_token(where.state, body.name, body.scopes, body.expires_at)
         return _json({"name": body.name, "token": token, "by": caller}, 201)
+
+
+def _add_checks(app: FastAPI, where: Installation) -> None:
+    @app.post("/api/v1/checks")
+    def check(body: Examine, _: Releaser) -> Response:
+        """Examine the newest snapshot of every source by the project's rules; nothing is kept."""
+        return _json(examine_data(where, body.folder.resolve(), body.snapshot))
+
+    @app.post("/api/v1/checks/infer")
+    def infer_checks(body: Infer, _: Releaser) -> Response:
+        """Write rules down from snapshots, as files for the project folder; the profile is kept."""
+        return _json(infer(where, body.folder.resolve(), body.source, body.snapshot))
 
 
 def _json(value: Any, status: int = 200) -> Response:  # noqa: ANN401 - records and plain values

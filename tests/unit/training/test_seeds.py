@@ -1,0 +1,117 @@
+"""What travels with a package is what an endpoint needs to answer from its first moment."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from lockgate.features.offline import as_served
+from lockgate.features.store import MemoryStore, StoredRow
+from lockgate.records.features import Aggregate, FeatureSet, FieldKind, Window, WindowColumn
+from lockgate.records.source import SourceSpec
+from lockgate.training.seeds import seed_rows, table_rows
+from tests.making.projects import START, blueprint, bound, history
+from tests.making.readers import known
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+HISTORY = history(orders=200)
+END = START + 14 * DAY
+
+
+def micros(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def test_the_rows_of_a_table_travel_once_for_each_key() -> None:
+    spec, frame = HISTORY["vans"]
+    (lookup,) = [one for one in bound().lookups if one.source == "vans"]
+    more = pl.concat([frame, pl.DataFrame({"van": ["van-0", None], "built": [1900, 1900]})])
+
+    assert table_rows(lookup, spec, more) == [
+        ("van-0", (2010,)),
+        ("van-1", (2015,)),
+        ("van-2", (None,)),
+        ("van-3", (2020,)),
+    ]
+
+
+def test_the_last_rows_of_each_key_travel_with_their_clocks() -> None:
+    spec, frame = HISTORY["traffic"]
+    found = seed_rows(
+        blueprint().request, bound(), spec, frame.sample(fraction=1, shuffle=True, seed=1), START + 14 * DAY
+    )
+    store, whole = MemoryStore(), MemoryStore()
+    for row in found:
+        store.write("traffic", row.key, StoredRow(row.event_time, row.available_time, row.values))
+    for told in frame.iter_rows(named=True):
+        values = {"jams": told["jams"], "mood": told["mood"]}
+        whole.write("traffic", told["depot"], StoredRow(micros(told["hour"]), micros(told["hour"] + HOUR / 2), values))
+
+    assert len(found) == 2 * 48
+    for key in ("east", "north"):
+        for hours in range(60):
+            moment = micros(START + 14 * DAY - hours * HOUR)
+            assert store.read("traffic", key, moment) == whole.read("traffic", key, moment)
+
+
+def windowed(*, identified: bool) -> tuple[FeatureSet, SourceSpec]:
+    window = Window(
+        name="load",
+        source="orders",
+        by="depot",
+        value="parcels",
+        value_type=FieldKind.INT,
+        columns=tuple(
+            WindowColumn(name=f"load_{one.value}", aggregate=one, span=6 * HOUR, type=FieldKind.INT)
+            for one in (Aggregate.COUNT, Aggregate.SUM, Aggregate.LAST)
+        ),
+    )
+    spec = msgspec.structs.replace(blueprint().source("orders"), event_id="van" if identified else None)
+    return msgspec.structs.replace(bound(), lookups=(), windows=(window,)), spec
+
+
+@pytest.mark.parametrize("identified", [False, True])
+def test_the_rows_that_travel_say_of_every_window_what_all_rows_say(*, identified: bool) -> None:
+    features, spec = windowed(identified=identified)
+    request = msgspec.structs.replace(blueprint().request, lateness=DAY)
+    frame = HISTORY["orders"][1]
+    seeds = seed_rows(request, features, spec, frame, END)
+    travelled = pl.DataFrame(
+        [
+            (row.key, START + timedelta(microseconds=row.event_time - micros(START)), *row.values.values())
+            for row in seeds
+        ],
+        schema=["order_id", "asked", *seeds[0].values],
+        orient="row",
+    )
+    rows = known(spec, travelled.with_columns(pl.col("asked").dt.cast_time_unit("us").dt.replace_time_zone("UTC")))
+    # Questions about every depot, from as late as may be to two hours after the end.
+    asked = frame.head(26 * 6).with_columns(
+        asked=pl.lit(END - DAY) + pl.duration(minutes=10) * pl.int_range(pl.len()),
+        depot=pl.Series([("east", "north", "west")[number % 3] for number in range(26 * 6)]),
+    )
+
+    assert_frame_equal(
+        as_served(asked, request, features, {"orders": (spec, rows)}),
+        as_served(asked, request, features, {"orders": (spec, frame)}),
+    )
+    assert 0 < len(seeds) < len(frame)
+
+
+def test_what_was_told_again_travels_once_and_as_it_was_told_last() -> None:
+    features, spec = windowed(identified=False)
+    frame = HISTORY["orders"][1].tail(3)
+    again = pl.concat([frame, frame.with_columns(parcels=pl.lit(9, dtype=pl.Int64)).head(1)])
+    found = seed_rows(blueprint().request, features, spec, again, END)
+
+    assert [row.values["parcels"] for row in found] == [9, *frame["parcels"].to_list()[1:]]
+
+
+def test_rows_travel_in_the_order_of_their_clocks() -> None:
+    features, spec = windowed(identified=False)
+    found = seed_rows(blueprint().request, features, spec, HISTORY["orders"][1].sample(fraction=1, seed=3), END)
+    times = [(row.event_time, row.available_time) for row in found]
+
+    assert times == sorted(times)
