@@ -24,6 +24,7 @@ import lockgate
 from lockgate.cli.main import app
 from lockgate.declare import fitting
 from lockgate.declare.sources import Source
+from lockgate.declare.windows import Window
 from lockgate.engine.api.app import make_app
 from lockgate.kernel import errors, folders
 from lockgate.kernel.errors import LockgateError
@@ -103,9 +104,10 @@ def _declared(name: str, value: Any) -> str:  # noqa: ANN401 - whatever is publi
     if not inspect.isclass(value):
         return f"## {name}\n\n{_function(name, value)}"
     if value is lockgate.Project:
-        methods = [_method("project", value, one) for one in ("source", "table", "request", "outcome", "feature")]
-        methods += [_method("project", value, one) for one in ("model", "gate")]
+        methods = [_method("project", value, one) for one in ("source", "table", "window", "request", "outcome")]
+        methods += [_method("project", value, one) for one in ("feature", "model", "gate")]
         methods += [_method("source", Source, "expect"), f"### source[...]\n\n{_doc(Source.__getitem__)}"]
+        methods += [f"### window[...]\n\n{_doc(Window.__getitem__)}"]
         return "\n\n".join([f"## {name}\n\n{_function(name, value)}", *methods])
     fields = [f"- `{one}`: {text}" for one, text in _field_docs(value).items()]
     return "\n\n".join([f"## {name}\n\n{_doc(value)}", *(["\n".join(fields)] if fields else [])])

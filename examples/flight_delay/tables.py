@@ -19,6 +19,23 @@ def schedule() -> pl.DataFrame:
     )
 
 
+def departures() -> pl.DataFrame:
+    """Give how late each flight left its gate, known from the moment it left; a cancelled flight never does."""
+    return (
+        _flights()
+        .filter(pl.col("departure_delay").is_not_null())
+        .select(
+            "flight_id",
+            "scheduled_departure",
+            "origin",
+            "carrier",
+            "tail_number",
+            "departure_delay",
+            left_gate=pl.col("scheduled_departure") + pl.duration(minutes="departure_delay"),
+        )
+    )
+
+
 def arrivals() -> pl.DataFrame:
     """Give how late each flight landed, known from the moment it landed; cancelled and diverted flights never are."""
     landed = pl.col("scheduled_departure") + pl.duration(

@@ -7,6 +7,7 @@ from pathlib import Path
 from lockgate.engine.clock import now
 from lockgate.engine.installation import installation
 from lockgate.engine.stores import Stores
+from lockgate.serving.installed import STORE_VARIABLE
 
 __all__ = ["run_everything"]
 
@@ -21,7 +22,7 @@ def run_everything(state: Path, stores: Stores, *, port: int, control_port: int,
     with installation(state, now, stores) as where:
         root = where.state.root
         # Not an argument: everybody on this machine can read those, and it may hold a password.
-        os.environ["LOCKGATE_STORE"] = where.stores.store
+        os.environ[STORE_VARIABLE] = where.stores.store
     command = [sys.executable, "-m", "lockgate.serving.supervisor", "--state", str(root)]
     command += ["--predict-port", str(port), "--control-port", str(control_port)]
     command += ["--once"] if once else []

@@ -1,6 +1,5 @@
 """An installation: a state folder with its keys and tokens, its ledger and blobs, opened for the control plane."""
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,6 +17,7 @@ from lockgate.kernel.folders import StateFolder, replace_file
 from lockgate.ledger.opening import open_blobs, open_ledger
 from lockgate.packages.signing import make_key
 from lockgate.registry.shelf import Shelf
+from lockgate.serving.installed import machine_of
 
 __all__ = ["LOCAL", "Installation", "add_token", "installation", "read_access"]
 
@@ -60,7 +60,7 @@ def installation(root: Path, clock: Clock, asked: Stores = _AS_BEFORE) -> Iterat
         state.root.mkdir(parents=True, exist_ok=True)
         make_key(state.signing_key, state.trust)
         _ensure_local_token(state)
-        name = _ensure_name(state)
+        name = machine_of(state)
     except OSError as error:
         msg = f"The state folder {state.root} can't be written"
         hint = "Name another one: --state DIR, or LOCKGATE_STATE."
@@ -82,12 +82,6 @@ def _ensure_local_token(state: StateFolder) -> None:
     others = tuple(one for one in _read_grants(state) if one.name != LOCAL)
     replace_file(state.grants, canonical((*others, grant)), mode=0o600)
     replace_file(state.token, token.encode(), mode=0o600)
-
-
-def _ensure_name(state: StateFolder) -> str:
-    if not state.installation.is_file():
-        replace_file(state.installation, secrets.token_hex(8).encode())
-    return state.installation.read_text().strip()
 
 
 def _read_grants(state: StateFolder) -> tuple[Grant, ...]:

@@ -64,7 +64,7 @@ def move(root: Path, asked: Stores, told: Told = lambda _what, _done, _all: None
         Corrupt: a blob is damaged, or the copy is not the original.
     """
     state = StateFolder(root.resolve())
-    if not state.installation.exists() and not state.ledger.exists():
+    if not state.signing_key.exists():
         raise NotFound(f"There is no installation in {state.root}", way_out="Name its state folder: --state DIR.")
     with alone(state):
         settled = settle_move(state, asked)

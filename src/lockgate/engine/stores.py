@@ -10,7 +10,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import msgspec
 
@@ -53,7 +53,7 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return Stores(
             ledger=self.ledger or f"sqlite:///{state.ledger}",
             blobs=self.blobs or state.blobs.as_uri(),
-            store=self.store or f"sqlite:///{state.online}",
+            store=self.store or f"sqlite:///{quote(str(state.store))}",
         )
 
 

@@ -1,16 +1,16 @@
 """Where things lie in the state folder. The layout is the same for the control plane and for endpoint workers.
 
-installation         its name, among others that share its ledger
 stores.json          where ledger, blobs and online store are, if not here; mode 0600
 ledger.db            records, pointers, leases          (control plane only)
 blobs/               content-addressed bytes            (control plane only)
-online.db            what is known of each key; written by the ingest process, read by workers
 keys/release.pem     the signing key, mode 0600         (control plane only)
 trust/*.pub          public keys that releases may be signed with
 access/grants.json   who may do what; access/token is the local user's, mode 0600
 packages/<digest>/   unpacked packages
 endpoints/<name>/    plan.json, endpoint.json, releases/<digest>.json
 log/<name>/          segments of predictions, outcomes and events
+store/online.db      what look-ups and windows read, unless a store is named
+store/machine        the name of this folder among others that share its ledger or its online store
 run/up.json          what is running, and where to reach it; run/lock and run/use say that somebody works here
 work/<line>/         scratch of a walk, progress.jsonl
 """
@@ -30,19 +30,9 @@ class StateFolder(msgspec.Struct, frozen=True):
     root: Path
 
     @property
-    def installation(self) -> Path:
-        """The installation's name."""
-        return self.root / "installation"
-
-    @property
     def stores(self) -> Path:
         """Where everything is kept, if not in this folder."""
         return self.root / "stores.json"
-
-    @property
-    def online(self) -> Path:
-        """The online store."""
-        return self.root / "online.db"
 
     @property
     def ledger(self) -> Path:
@@ -78,6 +68,16 @@ class StateFolder(msgspec.Struct, frozen=True):
     def log(self) -> Path:
         """The segments, a folder for each endpoint."""
         return self.root / "log"
+
+    @property
+    def store(self) -> Path:
+        """The online store, where none is named."""
+        return self.root / "store" / "online.db"
+
+    @property
+    def machine(self) -> Path:
+        """The name of this state folder among others that share its ledger or its online store."""
+        return self.root / "store" / "machine"
 
     @property
     def up(self) -> Path:

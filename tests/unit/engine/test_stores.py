@@ -24,7 +24,7 @@ def test_what_is_not_said_is_in_the_state_folder(state: StateFolder) -> None:
     opened = settle(state, Stores(), {}).opened.urls(state)
     assert opened.ledger == f"sqlite:///{state.root}/ledger.db"
     assert opened.blobs == f"file://{state.root}/blobs"
-    assert opened.store == f"sqlite:///{state.root}/online.db"
+    assert opened.store == f"sqlite:///{state.root}/store/online.db"
 
 
 def test_what_was_said_once_is_used_from_then_on_and_kept_from_others(state: StateFolder) -> None:
