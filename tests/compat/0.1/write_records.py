@@ -383,6 +383,7 @@ RECORDS: tuple[Record, ...] = (
         environment=B,
         parameters={"as_of": "2013-03-01T00:00:00Z", "rollout": True},
         attended=True,
+        installation="3f1c09aa52e7b6d4",
         by="ada",
         at=AT,
     ),
