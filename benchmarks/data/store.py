@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from lockgate.features.resolving import Resolver
-from lockgate.features.series import Series, Told, series_of, tell
 
 from benchmarks.data.joining import COLUMNS, FEATURES, REQUEST, SOURCE, rows_of
 from benchmarks.data.peers import ask
 from benchmarks.data.sizes import Run
 from benchmarks.harness import Figure, at_most
+from lockgate.features.resolving import Resolver
+from lockgate.features.series import Series, Told, series_of, tell
 from lockgate.features.store import OnlineStore, open_store
 from tests.making.servers import HOST, valkey
 
