@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -19,9 +20,12 @@ from lockgate.engine.clock import now
 from lockgate.engine.explain import explain
 from lockgate.engine.installation import Installation, installation
 from lockgate.engine.status import endpoint_status
+from lockgate.features.series import ready_key
+from lockgate.features.store import open_store
 from lockgate.packages.runtime import load_package
 from lockgate.predictionlog.reading import predictions
 from lockgate.records.release import Release
+from lockgate.serving.installed import machine_of, store_url
 from lockgate.serving.version import Version
 
 FOLDER = Path("build/bench/line")
@@ -66,10 +70,18 @@ def _features(where: Installation) -> float:
     status = endpoint_status(where, ENDPOINT)
     live = next(one for one in status.releases if one.level == "live")
     package = load_package(where.shelf.unpack(live.package), live.package)
-    version = Version(live.release, where.shelf.get(Release, live.release), package)
-    rows = [{name: _plain(value) for name, value in _request(where, one).items()} for one in _some(where, 2_000)]
+    ready = ready_key(machine_of(where.state), ENDPOINT, live.release)
+    with closing(open_store(store_url(where.state), read_only=True)) as store:
+        version = Version(live.release, where.shelf.get(Release, live.release), package, store, ready)
+        return _median_look(version, where)
+
+
+def _median_look(version: Version, where: Installation) -> float:
+    # The latest: what older ones could see is not kept online.
+    latest = [one.id for one in predictions(where.state.log / ENDPOINT)][-2_000:]
+    rows = [{name: _plain(value) for name, value in _request(where, one).items()} for one in latest]
     questions = version.read(msgspec.json.encode({"rows": rows}), {})
-    return statistics.median(_timed(partial(version.look, question)) for question in questions) * 1e6
+    return statistics.median(_timed(partial(version.look, [question])) for question in questions) * 1e6
 
 
 def _some(where: Installation, count: int) -> list[str]:

@@ -17,6 +17,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from lockgate.features.known import AVAILABLE, stamped
 from lockgate.features.offline import as_served, encode_rows, raw_columns, vocabulary_of
+from lockgate.features.store import OnlineStore
 from lockgate.kernel.canonical import canonical, sha256
 from lockgate.packages.folder import pack
 from lockgate.packages.formats import FORMATS
@@ -91,8 +92,8 @@ def _rows_of(spec: SourceSpec) -> pl.DataFrame:
     return rows.drop_nulls(AVAILABLE) if spec.clocked else rows
 
 
-def version_of(year: Flights, folder: Path) -> Version:
-    """Pack a small model of the year and load it as a worker does; its online store is empty."""
+def version_of(year: Flights, folder: Path, store: OnlineStore) -> Version:
+    """Pack a small model of the year and load it as a worker does; it reads a store, as it stands."""
     model, reference = _small_model(year)
     files = {CONTRACT: canonical(_contract(year)), MODEL: model, REFERENCE: canonical(reference)}
     for lookup in year.features.lookups:
@@ -123,7 +124,9 @@ def version_of(year: Flights, folder: Path) -> Version:
         by="bench",
         at=_AT,
     )
-    return Version(nothing, release, load_package(folder, digest))
+    # Nobody prepares it: it is whole as it is.
+    store.change([b"ready"], lambda _: [b"ready"])
+    return Version(nothing, release, load_package(folder, digest), store, b"ready")
 
 
 def _contract(year: Flights) -> Contract:

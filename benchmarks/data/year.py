@@ -21,7 +21,8 @@ from benchmarks.data.oracle import LookupOracle
 from benchmarks.data.sizes import Run
 from benchmarks.harness import Figure, at_most
 from lockgate.features.known import available
-from lockgate.records.outcome import Event
+from lockgate.features.series import Told, tell
+from lockgate.features.store import MemoryStore
 from lockgate.serving.version import Version
 
 __all__ = ["measure"]
@@ -33,7 +34,8 @@ def measure(run: Run) -> list[Figure]:
     year = flights(run.sizes.flights)
     offline = time.perf_counter() - began
     began = time.perf_counter()
-    online = _replayed(year, version_of(year, run.folder / "package"))
+    store = MemoryStore()
+    online = _replayed(year, version_of(year, run.folder / "package", store), store)
     asked = time.perf_counter() - began
     sample = year.served.sample(min(run.sizes.oracle, year.served.height), seed=5)
     wrong = _not_as_the_oracle(year, sample)
@@ -48,7 +50,7 @@ def measure(run: Run) -> list[Figure]:
     ]
 
 
-def _replayed(year: Flights, version: Version) -> NDArray[np.float64]:
+def _replayed(year: Flights, version: Version, store: MemoryStore) -> NDArray[np.float64]:
     """Tell each row when it became available, ask each request when it was asked."""
     told = _events(year)
     coming = next(told, None)
@@ -57,15 +59,17 @@ def _replayed(year: Flights, version: Version) -> NDArray[np.float64]:
     asked = year.served.select(fields).with_columns(pl.col(year.request.asked_at).dt.timestamp("us").alias("@asked"))
     for row in asked.iter_rows(named=True):
         asked_at = row.pop("@asked")
+        known = []
         while coming is not None and coming.available_time <= asked_at:
-            version.tell(coming)
+            known.append(coming)
             coming = next(told, None)
+        tell(store, version.series, known, horizon=asked_at)
         (question,) = version.read(msgspec.json.encode({"rows": [row]}), {})
-        seen.append(version.look(question).x)
+        seen.append(version.look([question])[0].x)
     return np.array(seen, dtype=np.float64)
 
 
-def _events(year: Flights) -> Iterator[Event]:
+def _events(year: Flights) -> Iterator[Told]:
     """Give the rows of the sources that are read online as they would be posted, in order of availability."""
     posted = []
     for lookup in year.features.lookups:
@@ -82,7 +86,7 @@ def _events(year: Flights) -> Iterator[Event]:
         posted.append(frame.drop_nulls(["key", "event", "known"]))
     told = [row for frame in posted for row in frame.iter_rows(named=True)]
     for row in sorted(told, key=lambda row: (row["known"], row["event"])):
-        yield Event(row["source"], row["key"], row["event"], row["known"], row["values"], row["known"], "bench")
+        yield Told(row["source"], row["key"], row["event"], row["known"], row["values"])
 
 
 def _differing_bits(one: NDArray[np.float64], other: NDArray[np.float64]) -> int:

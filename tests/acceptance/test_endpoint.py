@@ -222,7 +222,7 @@ def test_an_event_is_seen_by_predictions_from_its_reply_on(up: Running) -> None:
     assert wind_seen(up) == 5.0
     late = wind(hour="2013-03-01T07:30:00Z", wind_speed=99.0)
     answer = up.post("/v1/events/weather", {"endpoint": NAME, "rows": [wind(hour="2013-03-01T07:05:00Z"), late]})
-    assert (answer.status_code, answer.json()) == (200, {"accepted": 2})
+    assert (answer.status_code, answer.json()) == (200, {"accepted": 2, "applied": True})
     assert wind_seen(up) == 33.0, "the later row is not known before 8:20"
     assert {one.values["wind_speed"] for one in reading.events(up.state.log / NAME)} == {33.0, 99.0}
 

@@ -65,7 +65,20 @@ def _endpoint_row(one: dict[str, Any]) -> tuple[str, ...]:
 
 def _running(running: dict[str, Any]) -> str:
     workers = ", ".join(f"worker {one['worker']} (pid {one['pid']})" for one in running.get("workers", ()))
-    return f"[dim]running: {workers}[/]"
+    return f"[dim]running: {workers}, {_ingest(running.get('ingest', {}))}[/]"
+
+
+def _ingest(ingest: dict[str, Any]) -> str:
+    """Say how far posted rows are in the online store."""
+    if not ingest.get("ready"):
+        return "ingest is down: posted rows are kept in the log until it is back"
+    behind = [
+        f"{name} {one['lag_rows']:,} rows, {one['lag_seconds']:.1f} s behind"
+        for name, one in ingest["endpoints"].items()
+        if one["lag_rows"]
+    ]
+    troubles = [f"{name}: {one['trouble']}" for name, one in ingest["endpoints"].items() if one["trouble"]]
+    return "; ".join([f"ingest (pid {ingest['pid']})", *behind, *troubles])
 
 
 def endpoint(found: dict[str, Any]) -> None:

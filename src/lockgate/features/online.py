@@ -11,12 +11,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lockgate.features.store import OnlineStore
 from lockgate.kernel.closure import ERRORS_THAT_MEAN_NULL, open_closed
-from lockgate.records.features import FeatureSet, FieldKind, InputKind, Lookup, RequestSpec
-from lockgate.records.prediction import Known
+from lockgate.records.features import FeatureSet, FieldKind, InputKind, RequestSpec
 
-__all__ = ["Encoder", "RawFeatures", "Resolver", "TableRows", "fuse", "number"]
+__all__ = ["Encoder", "RawFeatures", "TableRows", "fuse", "number"]
 
 RawFeatures = Callable[[Sequence[Any], Sequence[Sequence[Any]]], tuple[Any, ...]]
 """From (fields of a row in contract order, values of each look-up and then of each window) to the matrix columns before
@@ -116,47 +114,3 @@ def number(value: Any) -> float:  # noqa: ANN401 - whatever a feature returned
     except ERRORS_THAT_MEAN_NULL:
         return math.nan
     return found if math.isfinite(found) else math.nan
-
-
-class Resolver:
-    """Looks up what a request needs of tables and of the online store.
-
-    Args:
-        request: the request.
-        features: the feature set.
-        tables: the rows of each table, as in the snapshot.
-        store: what is known now of clocked sources.
-    """
-
-    def __init__(
-        self, request: RequestSpec, features: FeatureSet, tables: Mapping[str, TableRows], store: OnlineStore
-    ) -> None:
-        """Find each look-up's field."""
-        names = [field.name for field in request.fields]
-        self._store = store
-        self._plan = [
-            (lookup, names.index(lookup.by), tables.get(lookup.source, {}), (None,) * len(lookup.columns))
-            for lookup in features.lookups
-        ]
-
-    def resolve(self, row: Sequence[Any], asked_at: int) -> tuple[Known, ...]:
-        """Give what was known of each look-up at `asked_at` (microseconds)."""
-        known = []
-        for lookup, position, table, nothing in self._plan:
-            key = row[position]
-            if not lookup.clocked:
-                known.append(Known(lookup.source, table.get(key, nothing), None, None))
-                continue
-            found = None if key is None else self._store.read(lookup.source, key, asked_at)
-            if found is None or _stale(lookup, found.event_time, asked_at):
-                known.append(Known(lookup.source, nothing, None, None))
-            else:
-                values = tuple(found.values.get(column.name) for column in lookup.columns)
-                known.append(Known(lookup.source, values, found.event_time, found.available_time))
-        return tuple(known)
-
-
-def _stale(lookup: Lookup, event_time: int, asked_at: int) -> bool:
-    if lookup.stale_after is None:
-        return False
-    return asked_at - event_time > lookup.stale_after.total_seconds() * 1_000_000

@@ -8,6 +8,7 @@ access/grants.json   who may do what; access/token is the local user's, mode 060
 packages/<digest>/   unpacked packages
 endpoints/<name>/    plan.json, endpoint.json, releases/<digest>.json
 log/<name>/          segments of predictions, outcomes and events
+store/online.db      what look-ups and windows read, unless a store is named; store/machine names this log
 run/up.json          what is running, and where to reach it
 work/<line>/         scratch of a walk, progress.jsonl
 """
@@ -60,6 +61,16 @@ class StateFolder(msgspec.Struct, frozen=True):
     def log(self) -> Path:
         """The segments, a folder for each endpoint."""
         return self.root / "log"
+
+    @property
+    def store(self) -> Path:
+        """The online store, where none is named."""
+        return self.root / "store" / "online.db"
+
+    @property
+    def machine(self) -> Path:
+        """The name under which this log is known to a store that several machines share."""
+        return self.root / "store" / "machine"
 
     @property
     def up(self) -> Path:

@@ -1,7 +1,7 @@
 """A loaded package: everything between a request row and its score."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.features.online import Encoder, RawFeatures, TableRows, fuse
-from lockgate.features.store import StoredRow
+from lockgate.features.series import Told
 from lockgate.kernel.canonical import Digest, parse
 from lockgate.kernel.errors import Failed, Invalid
 from lockgate.packages.folder import PackageReader
 from lockgate.packages.formats import FORMATS, Scorer
 from lockgate.records.package import Contract, Package, Reference
 
-__all__ = ["CONTRACT", "MODEL", "REFERENCE", "LoadedPackage", "SeedRow", "encode_seed", "encode_table", "load_package"]
+__all__ = [
+    "CONTRACT",
+    "MODEL",
+    "REFERENCE",
+    "LoadedPackage",
+    "SeedRow",
+    "encode_seed",
+    "encode_table",
+    "load_package",
+    "read_contract",
+    "read_seeds",
+]
 
 CONTRACT = "contract.json"
 MODEL = "model.bin"
@@ -45,7 +56,6 @@ class LoadedPackage:
         self.package = package
         self.contract = contract
         self.tables: dict[str, TableRows] = {}
-        self.seeds: dict[str, list[SeedRow]] = {}
         self.reference_result: dict[str, float] = {}
         self._scorer = scorer
         self._raw: RawFeatures = fuse(contract.request, contract.features)
@@ -80,14 +90,6 @@ class LoadedPackage:
         """Give what a score means."""
         return score >= self.contract.threshold if self.contract.task == "binary" else score
 
-    def seed(self) -> list[tuple[str, str | int, StoredRow]]:
-        """Give the rows that an online store begins with: (source, key, row)."""
-        return [
-            (source, row.key, StoredRow(row.event_time, row.available_time, row.values))
-            for source, rows in self.seeds.items()
-            for row in rows
-        ]
-
     def worst_difference(self, reference: Reference) -> float:
         """Give the largest difference between reference answers and what this package answers now."""
         x = np.array([[math.nan if v is None else v for v in row] for row in reference.x], dtype=np.float64)
@@ -103,7 +105,7 @@ def load_package(folder: Path, digest: Digest) -> LoadedPackage:
         Failed: it does not give its reference answers on this machine.
     """
     reader = PackageReader(folder, digest)
-    contract = parse(reader.read(CONTRACT), Contract)
+    contract = read_contract(reader)
     form = FORMATS.get(reader.package.format)
     if form is None:
         msg = f"This server does not know the package format {reader.package.format!r}"
@@ -113,7 +115,8 @@ def load_package(folder: Path, digest: Digest) -> LoadedPackage:
         if file.path.startswith(_TABLES):
             loaded.tables[_source(file.path)] = _decode_table(reader.read(file.path))
         elif file.path.startswith(_SEEDS):
-            loaded.seeds[_source(file.path)] = msgspec.msgpack.decode(reader.read(file.path), type=list[SeedRow])
+            # Ingest puts them into the online store; a package that is not whole does not serve.
+            reader.read(file.path)
     reference = parse(reader.read(REFERENCE), Reference)
     worst = loaded.worst_difference(reference)
     loaded.reference_result = {
@@ -125,6 +128,28 @@ def load_package(folder: Path, digest: Digest) -> LoadedPackage:
         msg = "This package does not give its reference answers on this machine; it does not serve"
         raise Failed(msg, expected=f"differences up to {reference.tolerance:g}", found=f"{worst:g}")
     return loaded
+
+
+def read_contract(reader: PackageReader) -> Contract:
+    """Give what a package answers, and how.
+
+    Raises:
+        NotFound, Corrupt: as `PackageReader`.
+    """
+    return parse(reader.read(CONTRACT), Contract)
+
+
+def read_seeds(reader: PackageReader) -> Iterator[Told]:
+    """Give the rows that a package carries for the online store.
+
+    Raises:
+        NotFound, Corrupt: as `PackageReader`.
+    """
+    for file in reader.package.files:
+        if file.path.startswith(_SEEDS):
+            source = _source(file.path)
+            for row in msgspec.msgpack.decode(reader.read(file.path), type=list[SeedRow]):
+                yield Told(source, row.key, row.event_time, row.available_time, row.values)
 
 
 def encode_table(source: str, rows: Sequence[tuple[str | int, tuple[Any, ...]]]) -> tuple[str, bytes]:

@@ -122,6 +122,11 @@ class SegmentWriter:
             self._abandon()
             raise
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where the log ends: the name of the segment being written, and its bytes; of none, nothing."""
+        return ("", 0) if self._open is None else (self._open.path.name, self._open.size)
+
     def rotate(self) -> None:
         """End the segment; the next append starts a new one."""
         if self._open is not None:

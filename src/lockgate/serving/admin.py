@@ -1,7 +1,9 @@
 """The admin socket: one JSON object a line, one answer a line, over a Unix socket of mode 0600.
 
-Workers and the supervisor speak the same words: `{"do":"obey","endpoint":NAME}`, `{"do":"status"}`, `{"do":"stop"}`. A
-question that fails is answered with `{"error": <problem>}`.
+Workers, ingest and the supervisor speak the same words: `{"do":"obey","endpoint":NAME}`, `{"do":"status"}`,
+`{"do":"stop"}`; ingest also `{"do":"prepare","endpoint":NAME,"release":DIGEST}` and
+`{"do":"caught_up","endpoint":NAME,"segment":NAME,"offset":N}`. A question that fails is answered with
+`{"error": <problem>}`.
 """
 
 import asyncio
@@ -27,10 +29,15 @@ Answering = Callable[["Question"], Awaitable[dict[str, Any]]]
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What can be asked."""
 
-    # `obey`, `status` or `stop`.
+    # `obey`, `status` or `stop`; of ingest also `prepare` or `caught_up`.
     do: str
-    # Who is to obey.
+    # Who is to obey, or is asked about.
     endpoint: str = ""
+    # The release that is to be prepared.
+    release: str = ""
+    # The segment of events, and the byte in it, up to which rows are to be in the store.
+    segment: str = ""
+    offset: int = 0
 
 
 async def serve_admin(path: Path, answering: Answering) -> asyncio.Server:

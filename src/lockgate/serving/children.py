@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -47,15 +47,24 @@ class Child:
     Args:
         name: for people: `worker 0`.
         command: what runs, without the interpreter.
-        socket_fd: the listening socket it is handed.
+        socket_fd: the listening socket it is handed; None for none.
+        environment: what its environment has besides ours.
         now: the control clock.
         say: tells the person at the terminal.
     """
 
     def __init__(
-        self, name: str, command: Sequence[str], *, socket_fd: int, now: Clock, say: Callable[[str], None]
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        socket_fd: int | None,
+        now: Clock,
+        say: Callable[[str], None],
+        environment: Mapping[str, str] = {},
     ) -> None:
         self.name, self._command, self._socket_fd = name, command, socket_fd
+        self._environment = environment
         self._now, self._say = now, say
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
@@ -108,7 +117,8 @@ class Child:
             *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            pass_fds=(self._socket_fd,),
+            pass_fds=() if self._socket_fd is None else (self._socket_fd,),
+            env={**os.environ, **self._environment},
             # Ctrl-C is for the supervisor, which then stops everything in order.
             start_new_session=True,
             limit=_LONGEST_LINE,

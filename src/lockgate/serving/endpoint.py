@@ -4,7 +4,7 @@ The versions of the plan in force stay loaded, so that going back to the previou
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from lockgate.kernel.canonical import Digest
 from lockgate.kernel.ids import id_parts
@@ -55,10 +55,7 @@ class Endpoint:
             first_id=newest.milliseconds + 1 if newest else 0,
             soon=lambda call: asyncio.get_running_loop().call_soon(call),
         )
-        self._read_as(self.live)
-        # Events posted while versions are being loaded, which may have missed them.
-        self._posted: list[Event] = []
-        self._loading = 0
+        self._read_as_loaded()
 
     @property
     def plan(self) -> TrafficPlan:
@@ -70,40 +67,22 @@ class Endpoint:
         """The version that answers."""
         return self.plane.in_force.version
 
-    def begin_loading(self) -> None:
-        """Keep what is posted from here on for the versions that are being loaded."""
-        self._loading += 1
-
-    def end_loading(self) -> None:
-        """Stop keeping it."""
-        self._loading -= 1
-        if not self._loading:
-            self._posted.clear()
-
     def obey(self, plan: TrafficPlan, loaded: Mapping[Digest, Version]) -> None:
         """Put a plan in force; what it does not name is let go."""
-        for version in loaded.values():
-            for event in self._posted:
-                version.tell(event)
         known = {**self.versions, **loaded}
         self.plane.obey(InForce(plan, known[plan.live]))
         self.versions = {digest: known[digest] for digest in plan.releases() if digest in known}
-        self._read_as(self.live)
+        self._read_as_loaded()
 
-    def post(self, events: Iterable[Event]) -> None:
-        """Log rows of a source, then put them into the online stores.
+    def post(self, events: list[Event]) -> tuple[str, int]:
+        """Log rows of a source, from where ingest takes them; give the segment and the byte up to which they stand.
 
         Raises:
             Unavailable: they can't be logged; nothing was taken.
         """
-        posted = list(events)
-        self._writers[Kind.EVENT].append(posted)
-        self.clock.move(min(event.event_time, event.available_time) for event in posted)
-        if self._loading:
-            self._posted += posted
-        for version in self.versions.values():
-            for event in posted:
-                version.tell(event)
+        self._writers[Kind.EVENT].append(events)
+        self.clock.move(min(event.event_time, event.available_time) for event in events)
+        return self._writers[Kind.EVENT].place
 
     def hear(self, outcomes: list[Outcome]) -> None:
         """Log outcomes.
@@ -119,7 +98,9 @@ class Endpoint:
         for writer in self._writers.values():
             writer.close()
 
-    def _read_as(self, version: Version) -> None:
-        """Read outcomes and events from here on as a version's contract says."""
-        self.outcome_reader = OutcomeReader(self.name, version.contract, replay=self.spec.replay)
-        self.event_readers = event_readers(self.name, version.contract)
+    def _read_as_loaded(self) -> None:
+        """Read outcomes from here on as the live version's contract says, and events as all loaded ones want them."""
+        live = self.live
+        others = [version.contract for version in self.versions.values() if version is not live]
+        self.outcome_reader = OutcomeReader(self.name, live.contract, replay=self.spec.replay)
+        self.event_readers = event_readers(self.name, [live.contract, *others])

@@ -1,11 +1,13 @@
-"""Takes rows of sources: what features look up.
+"""Takes rows of sources: what features look up, and what windows aggregate.
 
-- A row has the columns that a model looks up, and those that say whose it is and when it happened and was known.
+- A row has the columns that any loaded version of the endpoint wants, and those that say whose it is, which it is, and
+  when it happened and was known. So a version sees also what was posted while another one was live.
 - A row that could not be known yet is refused, unless the endpoint replays. One that is old is taken: it never hides a
   newer one.
+- Where versions do not say the same of a source's clocks, the live one is believed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,14 +15,14 @@ import msgspec
 
 from lockgate.kernel.errors import NotFound
 from lockgate.kernel.names import nearest
-from lockgate.records.features import Field, FieldKind, Lookup
+from lockgate.records.features import Field, FieldKind
 from lockgate.records.outcome import Event
 from lockgate.records.package import Contract
 from lockgate.records.source import SourceSpec
 from lockgate.serving.decode import BodyReader
 from lockgate.serving.eventclock import EventClock
 from lockgate.serving.moments import micros
-from lockgate.serving.shape import Shape, slot_of
+from lockgate.serving.shape import LONGEST_KEY, Shape, Slot, slot_of, slot_type
 
 __all__ = ["EventReader", "event_readers"]
 
@@ -30,17 +32,21 @@ class EventReader:
 
     Args:
         endpoint: whose store they are for.
-        source: the source.
-        contract: of the version that is live.
+        source: the source, as the first of the contracts has it.
+        contracts: of the versions that want its rows, the live one's first.
     """
 
-    def __init__(self, endpoint: str, source: SourceSpec, contract: Contract) -> None:
+    def __init__(self, endpoint: str, source: SourceSpec, contracts: Sequence[Contract]) -> None:
         self._source = source
-        lookups = [lookup for lookup in contract.features.lookups if lookup.source == source.name]
-        fields = _fields(source, lookups, contract)
-        self._columns = [column.name for lookup in lookups for column in lookup.columns]
-        slots = [slot_of(field, key=field.name == source.key) for field in fields.values()]
-        shape = Shape(f"source {source.name} as {endpoint} looks it up", slots)
+        columns = _columns(source.name, contracts)
+        slots = {name: slot_of(field) for name, field in columns.items()}
+        named = {spec.event_id for contract in contracts for spec in contract.sources if spec.name == source.name}
+        slots |= {name: _id_slot(name, required=name == source.event_id) for name in named if name is not None}
+        slots[source.key] = _key_slot(source, contracts)
+        self._columns = [name for name in slots if name != source.key or name in columns]
+        times = [name for name in (source.event_time, source.available_time) if name is not None]
+        slots |= {name: slot_of(Field(name=name, kind=FieldKind.TIME)) for name in times}
+        shape = Shape(f"source {source.name} as {endpoint} takes it", [*slots.values()])
         self._positions = shape.positions
         self._reader = BodyReader("rows", shape, endpoint=True)
 
@@ -76,12 +82,12 @@ class _Readers(msgspec.Struct, frozen=True):
         """Give the reader of a source.
 
         Raises:
-            NotFound: the endpoint looks nothing up in a source of that name.
+            NotFound: no version of the endpoint wants rows of a source of that name.
         """
         found = self.readers.get(source)
         if found is None:
             raise NotFound(
-                f"{self.endpoint} looks nothing up in a source {source!r}",
+                f"{self.endpoint} takes no rows of a source {source!r}",
                 expected=", ".join(self.readers) or "no source: it looks nothing up",
                 found=source,
                 way_out=nearest(source, self.readers),
@@ -89,23 +95,59 @@ class _Readers(msgspec.Struct, frozen=True):
         return found
 
 
-def event_readers(endpoint: str, contract: Contract) -> _Readers:
-    """Give the readers of all sources that a contract looks things up in."""
-    return _Readers(endpoint, {one.name: EventReader(endpoint, one, contract) for one in contract.sources})
+def event_readers(endpoint: str, contracts: Sequence[Contract]) -> _Readers:
+    """Give the readers of all sources that some contracts want rows of, the live version's contract first."""
+    wanting: dict[str, list[Contract]] = {}
+    specs: dict[str, SourceSpec] = {}
+    for contract in contracts:
+        for source in contract.sources:
+            specs.setdefault(source.name, source)
+            wanting.setdefault(source.name, []).append(contract)
+    return _Readers(endpoint, {name: EventReader(endpoint, spec, wanting[name]) for name, spec in specs.items()})
 
 
-def _fields(source: SourceSpec, lookups: list[Lookup], contract: Contract) -> dict[str, Field]:
-    """Give a row's fields by name; a column may be looked up and be the key or a time as well."""
-    looked_up = {
-        column.name: Field(name=column.name, kind=column.type or FieldKind.FLOAT, nullable=True)
-        for lookup in lookups
-        for column in lookup.columns
-    }
-    # The source does not say what its key is; the request's field that it is matched with does.
-    kind = contract.request.field(lookups[0].by).kind if lookups else FieldKind.TEXT
-    times = [name for name in (source.event_time, source.available_time) if name is not None]
-    own = {source.key: Field(name=source.key, kind=kind)}
-    return {**looked_up, **own, **{name: Field(name=name, kind=FieldKind.TIME) for name in times}}
+def _columns(source: str, contracts: Iterable[Contract]) -> dict[str, Field]:
+    """Give the columns that are looked up, aggregated or grouped by; of two kinds of one column the wider."""
+    found: dict[str, Field] = {}
+    for contract in contracts:
+        kinds = [
+            (column.name, column.type or FieldKind.FLOAT)
+            for lookup in contract.features.lookups
+            for column in lookup.columns
+            if lookup.source == source and lookup.clocked
+        ]
+        for window in contract.features.windows:
+            if window.source == source:
+                kinds.append((window.by, contract.request.field(window.by).kind))
+                kinds += [] if window.value is None else [(window.value, window.value_type or FieldKind.FLOAT)]
+        for name, kind in kinds:
+            known = found.get(name)
+            wider = known is None or (known.kind is FieldKind.INT and kind is FieldKind.FLOAT)
+            if wider:
+                found[name] = Field(name=name, kind=kind, nullable=True)
+    return found
+
+
+def _key_slot(source: SourceSpec, contracts: Iterable[Contract]) -> Slot:
+    """Give the slot of the key. The source does not say what it is; the field that it is matched with does."""
+    for contract in contracts:
+        fields = [lookup.by for lookup in contract.features.lookups if lookup.source == source.name]
+        fields += [
+            window.by
+            for window in contract.features.windows
+            if window.source == source.name and window.by == source.key
+        ]
+        if fields:
+            return slot_of(Field(name=source.key, kind=contract.request.field(fields[0]).kind), key=True)
+    return _id_slot(source.key, required=True)
+
+
+def _id_slot(name: str, *, required: bool) -> Slot:
+    """Give the slot of what only identifies: text or a whole number, as long as a key."""
+    text, _ = slot_type(Field(name=name, kind=FieldKind.TEXT), LONGEST_KEY)
+    number, _ = slot_type(Field(name=name, kind=FieldKind.INT), LONGEST_KEY)
+    expected = f"text of at most {LONGEST_KEY:,} characters or a whole number"
+    return Slot(name=name, type=text | number, expected=expected, required=required)
 
 
 def _plain(value: Any) -> str | int | float | bool | None:  # noqa: ANN401 - a value of any column

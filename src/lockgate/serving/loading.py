@@ -7,17 +7,18 @@
 
 from pathlib import Path
 
+from lockgate.features.series import ready_key
+from lockgate.features.store import Readable
 from lockgate.kernel.canonical import Digest, digest_of, parse, short
 from lockgate.kernel.errors import Conflict, Failed, Invalid, LockgateError, NotFound, Untrusted
 from lockgate.kernel.folders import StateFolder
 from lockgate.packages.runtime import load_package
 from lockgate.packages.signing import Trust
-from lockgate.predictionlog.reading import events
 from lockgate.records.release import Release
 from lockgate.records.rollout import Endpoint, TrafficPlan
 from lockgate.serving.version import Version
 
-__all__ = ["check_successor", "load_version", "read_endpoint", "read_plan"]
+__all__ = ["check_successor", "load_version", "read_endpoint", "read_plan", "read_release"]
 
 
 def read_plan(state: StateFolder, name: str) -> TrafficPlan:
@@ -67,25 +68,43 @@ def read_endpoint(state: StateFolder, name: str) -> Endpoint:
     return parse(_bytes(state.endpoint(name) / "endpoint.json"), Endpoint)
 
 
-def load_version(state: StateFolder, endpoint: str, digest: Digest) -> Version:
-    """Verify and load a release, and bring its online store up to what was posted so far.
+def read_release(state: StateFolder, endpoint: str, digest: Digest) -> Release:
+    """Read a release that is trusted.
 
     Raises:
         Untrusted: its signature or digest does not hold; nothing of it was parsed or run.
+        NotFound: it is not there.
+    """
+    release = Trust.read(state.trust).verify(_bytes(state.release(endpoint, digest)))
+    _check_named(release, endpoint, digest)
+    return release
+
+
+def load_version(
+    state: StateFolder, endpoint: str, digest: Digest, store: Readable | None = None, machine: str = ""
+) -> Version:
+    """Verify and load a release; what it looks up is read from the store when it is asked.
+
+    Args:
+        state: the files.
+        endpoint: whose release.
+        digest: the release.
+        store: where its series are; None where nothing is to be looked up in them.
+        machine: whose mark says that they are ready.
+
+    Raises:
+        Untrusted, NotFound: as `read_release`.
         NotFound, Corrupt, Malformed, Invalid, Failed: as `load_package`.
     """
     try:
-        release = Trust.read(state.trust).verify(_bytes(state.release(endpoint, digest)))
-        _check_named(release, endpoint, digest)
-        version = Version(digest, release, load_package(state.package(release.package), release.package))
-        for event in events(state.log / endpoint):
-            version.tell(event)
+        release = read_release(state, endpoint, digest)
+        package = load_package(state.package(release.package), release.package)
+        return Version(digest, release, package, store, ready_key(machine, endpoint, digest))
     except LockgateError:
         raise
     except Exception as error:
         # The library of the model begins here, and raises what it likes.
         raise Failed(f"Release {short(digest)} can't be loaded", found=f"{type(error).__name__}: {error}") from error
-    return version
 
 
 def _check_named(release: Release, endpoint: str, digest: Digest) -> None:

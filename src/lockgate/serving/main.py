@@ -1,6 +1,6 @@
 """A worker: serves every endpoint of a state folder on a socket it is given. Run by the supervisor.
 
-    python -m lockgate.serving.main --state DIR --worker N --socket-fd F --admin PATH
+    python -m lockgate.serving.main --state DIR --worker N --socket-fd F --admin PATH --ingest PATH
 
 It says `ready` on its standard output when it answers. Its standard input is its tether: when that ends, it ends.
 """
@@ -24,17 +24,21 @@ from lockgate.kernel.folders import StateFolder
 from lockgate.serving import tether
 from lockgate.serving.admin import Question, serve_admin
 from lockgate.serving.app import App
+from lockgate.serving.asking import Ingest
 from lockgate.serving.clock import now, stopwatch
 from lockgate.serving.draining import DrainingProtocol
 from lockgate.serving.grants import Grants
+from lockgate.serving.installed import machine_of, store_url
 from lockgate.serving.metrics import Tally
 from lockgate.serving.roster import Roster
 from lockgate.serving.routes import Routes
+from lockgate.serving.storage import Storage
 from lockgate.serving.surroundings import Surroundings
 
 __all__ = ["main"]
 
 _LOOK_SECONDS = 1.0
+_ASK_SECONDS = 60.0
 _DRAIN_SECONDS = 3
 _TETHER_SECONDS = 0.6
 
@@ -43,7 +47,16 @@ class _Worker:
     def __init__(self, arguments: argparse.Namespace, listener: socket.socket) -> None:
         state = StateFolder(arguments.state.resolve())
         self._number, self._admin, self._since = arguments.worker, arguments.admin, now()
-        self._around = Surroundings(state, arguments.worker, now, stopwatch, Tally())
+        self._around = Surroundings(
+            state,
+            arguments.worker,
+            now,
+            stopwatch,
+            Tally(),
+            Storage(store_url(state), stopwatch),
+            machine_of(state),
+            Ingest(arguments.ingest),
+        )
         self._roster = Roster(self._around)
         self._listener = listener
         routes = Routes(self._around, self._roster)
@@ -56,15 +69,21 @@ class _Worker:
         admin = await serve_admin(self._admin, self._answer)
         loop = asyncio.get_running_loop()
         tether.hold(lambda: loop.call_soon_threadsafe(self._stop), _TETHER_SECONDS)
-        looking = asyncio.create_task(self._keep_looking())
+        tasks = [asyncio.create_task(self._keep_looking()), asyncio.create_task(self._keep_asking())]
         # uvicorn raises the signal that stopped it once more when it is done; by then it means nothing.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _ignore)
         _say_ready()
         await self._server.serve(sockets=[self._listener])
-        looking.cancel()
+        for task in tasks:
+            task.cancel()
         admin.close()
         self._roster.close()
+
+    async def _keep_asking(self) -> None:
+        while True:
+            await asyncio.sleep(_ASK_SECONDS)
+            await self._roster.keep_asking()
 
     async def _keep_looking(self) -> None:
         while True:
@@ -95,6 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--worker", type=int, required=True, help="its number, unique among those that run")
     parser.add_argument("--socket-fd", type=int, required=True, help="the listening socket")
     parser.add_argument("--admin", type=Path, required=True, help="where its admin socket is to be")
+    parser.add_argument("--ingest", type=Path, required=True, help="where ingest answers")
     given = parser.parse_args(arguments)
     # A worker has one core. Models that would share a batch of a few rows among threads wait for them far longer than
     # they compute; OpenMP reads this when the model's library is loaded.

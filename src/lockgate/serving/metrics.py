@@ -33,7 +33,7 @@ class Tally:
         buckets[bisect_left(BUCKETS, seconds)] += 1
         self._sums[endpoint] += seconds
 
-    def text(self, gauges: Mapping[str, Mapping[str, int]]) -> str:
+    def text(self, gauges: Mapping[str, Mapping[str, float]]) -> str:
         """Write everything down.
 
         Args:
@@ -71,6 +71,9 @@ _GAUGES = {
     "lockgate_plan_number": "The number of the traffic plan in force.",
     "lockgate_queue_rows": "Rows that wait for their answer.",
     "lockgate_ready": "Whether the endpoint answers.",
+    "lockgate_ingest_up": "Whether the process answers that puts posted rows into the online store.",
+    "lockgate_ingest_lag_rows": "Posted rows that are not in the online store yet, counted up to 2,000.",
+    "lockgate_ingest_lag_seconds": "Age of the oldest of them.",
 }
 
 

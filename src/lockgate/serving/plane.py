@@ -168,7 +168,7 @@ class Plane:
         """Answer a batch, all or none. After the log has it nothing can fail."""
         in_force = self._in_force
         version = in_force.version
-        seen = [version.look(question) for ask in batch for question in ask.questions]
+        seen = version.look([question for ask in batch for question in ask.questions])
         scores = version.package.score(np.array([one.x for one in seen], dtype=np.float64)).tolist()
         predictions = self._predictions(batch, in_force, seen, scores)
         bodies = self._bodies(batch, in_force, predictions)

@@ -4,16 +4,19 @@
 - An endpoint whose first plan can't be obeyed is not ready and says why; the others serve.
 - At the start a previous release that does not load keeps nobody waiting: the live one serves, and the lack is shown.
 - A push may get lost, so plan files are looked at every second; new endpoints are found the same way.
+- A release is not obeyed before what it looks up is in the online store, marked as whole. What is only not there *yet*
+  is tried again every second; ingest need not run for a release that is marked.
 """
 
 import asyncio
+import contextlib
 import gc
 from collections import defaultdict
 from pathlib import Path
 
 import msgspec
 
-from lockgate.kernel.canonical import Digest
+from lockgate.kernel.canonical import Digest, short
 from lockgate.kernel.errors import LockgateError, NotFound, Unavailable
 from lockgate.kernel.names import is_name, nearest
 from lockgate.records.rollout import TrafficPlan
@@ -26,6 +29,7 @@ __all__ = ["Ack", "EndpointState", "Roster"]
 
 _Stamp = tuple[int, int, int]
 _SHOWN = 63
+_PREPARE_SECONDS = 20.0
 
 
 class Ack(msgspec.Struct, frozen=True):
@@ -63,6 +67,8 @@ class Roster:
         self._troubles: dict[str, LockgateError] = {}
         self._stamps: dict[str, _Stamp] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # Versions that are loaded, and wait for their series.
+        self._waiting: defaultdict[str, dict[Digest, Version]] = defaultdict(dict)
 
     def find(self, name: str) -> Endpoint:
         """Give an endpoint that answers.
@@ -93,15 +99,28 @@ class Roster:
 
     async def look(self) -> None:
         """Obey every plan whose file is new or was changed since it was last looked at."""
+        changed = []
         for path in sorted(self._around.state.endpoints.glob("*/plan.json")):
             name, stamp = path.parent.name, _stamp(path)
-            if stamp is None or stamp == self._stamps.get(name) or not is_name(name):
-                continue
-            try:
-                await self.obey(name)
-            except LockgateError:
-                # Kept as the endpoint's trouble; it is tried again when the file changes or a push comes.
-                continue
+            if stamp is not None and stamp != self._stamps.get(name) and is_name(name):
+                changed.append(name)
+        await asyncio.gather(*(self._try(name) for name in changed))
+
+    async def keep_asking(self) -> None:
+        """Tell ingest what is loaded, so that it goes on feeding it, whatever the plan on disk says meanwhile."""
+        ingest = self._around.ingest
+        if ingest is None:
+            return
+        for name, endpoint in list(self.endpoints.items()):
+            for version in endpoint.versions.values():
+                if version.series:
+                    with contextlib.suppress(Unavailable):
+                        await ingest.prepare(name, version.digest, _PREPARE_SECONDS)
+
+    async def _try(self, name: str) -> None:
+        # What is wrong is kept as the endpoint's trouble; it is tried again when the file changes or a push comes.
+        with contextlib.suppress(LockgateError):
+            await self.obey(name)
 
     async def obey(self, name: str) -> Ack:
         """Put the plan in force that the state folder has for an endpoint.
@@ -119,15 +138,19 @@ class Roster:
             try:
                 plan, trouble = await self._obey_or_say_why(name)
             except LockgateError as error:
-                self._troubles[name] = error
+                self._note(name, stamp, error)
                 raise
-            finally:
-                if stamp is not None:
-                    self._stamps[name] = stamp
-            self._troubles.pop(name, None)
-            if trouble is not None:
-                self._troubles[name] = trouble
+            self._note(name, stamp, trouble)
         return Ack(name, plan.number, round((self._around.stopwatch() - began) * 1000, 3))
+
+    def _note(self, name: str, stamp: _Stamp | None, trouble: LockgateError | None) -> None:
+        """Keep what is not as the plan wants it; what may come by itself is tried again."""
+        self._troubles.pop(name, None)
+        self._stamps.pop(name, None)
+        if trouble is not None:
+            self._troubles[name] = trouble
+        if stamp is not None and not isinstance(trouble, Unavailable):
+            self._stamps[name] = stamp
 
     def close(self) -> None:
         """End the logs."""
@@ -143,29 +166,49 @@ class Roster:
     async def _obey(self, name: str) -> tuple[TrafficPlan, LockgateError | None]:
         plan, endpoint = read_plan(self._around.state, name), self.endpoints.get(name)
         if endpoint is None:
-            self.endpoints[name], trouble = await asyncio.to_thread(self._open, name, plan)
+            self.endpoints[name], trouble = await self._open(name, plan)
             return plan, trouble
         check_successor(plan, endpoint.plan)
         missing = [digest for digest in plan.releases() if digest not in endpoint.versions]
-        endpoint.begin_loading()
-        try:
-            loaded = await asyncio.to_thread(self._load, name, missing) if missing else {}
-            endpoint.obey(plan, loaded)
-        finally:
-            endpoint.end_loading()
+        endpoint.obey(plan, await self._load(name, missing))
         return plan, None
 
-    def _open(self, name: str, plan: TrafficPlan) -> tuple[Endpoint, LockgateError | None]:
+    async def _open(self, name: str, plan: TrafficPlan) -> tuple[Endpoint, LockgateError | None]:
         spec = read_endpoint(self._around.state, name)
-        versions, trouble = self._load(name, [plan.live]), None
+        versions, trouble = await self._load(name, [plan.live]), None
         try:
-            versions |= self._load(name, [digest for digest in plan.releases() if digest != plan.live])
+            versions |= await self._load(name, [digest for digest in plan.releases() if digest != plan.live])
         except LockgateError as error:
             trouble = error
-        return Endpoint(spec, self._around, plan, versions), trouble
+        return await asyncio.to_thread(Endpoint, spec, self._around, plan, versions), trouble
 
-    def _load(self, name: str, digests: list[Digest]) -> dict[Digest, Version]:
-        versions = {digest: load_version(self._around.state, name, digest) for digest in digests}
+    async def _load(self, name: str, digests: list[Digest]) -> dict[Digest, Version]:
+        """Load releases, and wait for what they look up."""
+        waiting = self._waiting[name]
+        missing = [digest for digest in digests if digest not in waiting]
+        if missing:
+            waiting |= await asyncio.to_thread(self._read, name, missing)
+        for digest in digests:
+            await self._until_ready(name, waiting[digest])
+        # What waited for a plan that is past is let go with it.
+        del self._waiting[name]
+        return {digest: waiting[digest] for digest in digests}
+
+    async def _until_ready(self, name: str, version: Version) -> None:
+        if version.is_ready():
+            return
+        if self._around.ingest is not None:
+            await self._around.ingest.prepare(name, version.digest, _PREPARE_SECONDS)
+        if not version.is_ready():
+            raise Unavailable(
+                f"What release {short(version.digest)} of {name} looks up is not in the online store",
+                expected="its series, marked as whole",
+                found="no such mark",
+            )
+
+    def _read(self, name: str, digests: list[Digest]) -> dict[Digest, Version]:
+        around = self._around
+        versions = {one: load_version(around.state, name, one, around.store, around.machine) for one in digests}
         if versions:
             # What is loaded stays for long: the collector need not walk through it on every round. What was frozen
             # before stays so, since to thaw it would hold up answers for as long as it takes to walk through it.

@@ -20,6 +20,8 @@ from lockgate.serving.surroundings import Surroundings
 __all__ = ["Request", "Route", "Routes"]
 
 _LONGEST_RETRY_KEY = 128
+_APPLY_SECONDS = 1.0
+_STATUS_SECONDS = 0.5
 
 
 class Request(msgspec.Struct):
@@ -114,9 +116,15 @@ class Routes:
         endpoint = self._find(request, peek_endpoint(body))
         reader = endpoint.event_readers.find(request.argument)
         events = reader.read(body, clock=endpoint.clock, now=self._around.now(), by=request.by)
-        endpoint.post(events)
+        place = endpoint.post(events)
         self._around.tally.count("lockgate_events_total", len(events), endpoint=endpoint.name, source=request.argument)
-        return json_reply({"accepted": len(events)})
+        applied = await self._applied(endpoint.name, place)
+        return json_reply({"accepted": len(events), "applied": applied})
+
+    async def _applied(self, endpoint: str, place: tuple[str, int]) -> bool:
+        """Wait a moment until what was posted is in the store, so that who posted and then asks is answered with it."""
+        ingest = self._around.ingest
+        return ingest is not None and await ingest.caught_up(endpoint, *place, _APPLY_SECONDS)
 
     async def _describe(self, request: Request) -> Reply:
         return json_reply(_summary(self._find(request, request.argument)))
@@ -134,13 +142,27 @@ class Routes:
 
     async def _metrics(self, _: Request) -> Reply:
         endpoints = self._roster.endpoints.values()
-        gauges = {
+        gauges: dict[str, dict[str, float]] = {
             "lockgate_plan_number": {one.name: one.plan.number for one in endpoints},
             "lockgate_queue_rows": {one.name: one.plane.waiting for one in endpoints},
             "lockgate_ready": {name: int(state.ready) for name, state in self._roster.states().items()},
         }
+        gauges |= await self._ingest_gauges()
         text = self._around.tally.text(gauges)
         return Reply(200, text.encode(), "text/plain; version=0.0.4; charset=utf-8")
+
+    async def _ingest_gauges(self) -> dict[str, dict[str, float]]:
+        """Give how far ingest is; without it, that it is down."""
+        said = None if self._around.ingest is None else await self._around.ingest.status(_STATUS_SECONDS)
+        names = self._roster.endpoints
+        if said is None or "endpoints" not in said:
+            return {"lockgate_ingest_up": dict.fromkeys(names, 0)}
+        told = {name: one for name, one in said["endpoints"].items() if name in names}
+        return {
+            "lockgate_ingest_up": dict.fromkeys(told, 1),
+            "lockgate_ingest_lag_rows": {name: one["lag_rows"] for name, one in told.items()},
+            "lockgate_ingest_lag_seconds": {name: one["lag_seconds"] for name, one in told.items()},
+        }
 
     def _find(self, request: Request, name: str) -> Endpoint:
         endpoint = self._roster.find(name)

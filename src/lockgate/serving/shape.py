@@ -15,7 +15,7 @@ from lockgate.kernel.errors import Invalid
 from lockgate.records.features import Field, FieldKind
 from lockgate.serving.moments import YEARS
 
-__all__ = ["LONGEST_KEY", "LONGEST_TEXT", "Across", "Check", "Shape", "Slot", "Trouble", "slot_of"]
+__all__ = ["LONGEST_KEY", "LONGEST_TEXT", "Across", "Check", "Shape", "Slot", "Trouble", "slot_of", "slot_type"]
 
 LONGEST_KEY = 256
 """Characters of a key."""
@@ -81,7 +81,7 @@ class Shape:
 
 def slot_of(field: Field, *, key: bool = False) -> Slot:
     """Give the slot of a contract's field."""
-    kind, expected = _type_of(field, LONGEST_KEY if key else LONGEST_TEXT)
+    kind, expected = slot_type(field, LONGEST_KEY if key else LONGEST_TEXT)
     return Slot(
         name=field.name,
         type=kind,
@@ -110,7 +110,8 @@ def _attribute(position: int, slot: Slot) -> tuple[str, Any, Any]:
     return f"at{position}", slot.type | None, msgspec.field(name=slot.name, default=None)
 
 
-def _type_of(field: Field, longest: int) -> tuple[Any, str]:
+def slot_type(field: Field, longest: int) -> tuple[Any, str]:
+    """Give the type of a contract's field, for msgspec and for people; texts have at most `longest` characters."""
     match field.kind:
         case FieldKind.BOOL:
             return bool, "true or false"

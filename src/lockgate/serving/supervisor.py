@@ -1,7 +1,9 @@
 """The supervisor: the light root of `lockgate up`. Holds the sockets, keeps the processes alive, passes plans on.
 
-    python -m lockgate.serving.supervisor --state DIR --predict-port P --control-port C
+    python -m lockgate.serving.supervisor --state DIR --predict-port P --control-port C --store URL
 
+- Ingest is started first and stopped last; workers do not wait for it longer than a moment, since they need only the
+  store.
 - One supervisor has a state folder: it holds a lock on `run/lock` as long as it lives, and no child inherits it.
 - `run/up.json` is there from the moment every process answers until the end.
 - It answers nothing over HTTP itself and reads no plan: a fault in what it starts can't take it down.
@@ -22,12 +24,15 @@ from typing import Any
 
 import msgspec
 
-from lockgate.kernel.errors import Conflict, Failed, Invalid, LockgateError, NotFound
+from lockgate.features.store import open_store
+from lockgate.kernel.errors import Conflict, Failed, Invalid, LockgateError, NotFound, Unavailable
 from lockgate.kernel.folders import StateFolder, replace_file
 from lockgate.serving import tether
 from lockgate.serving.admin import Question, ask, serve_admin
+from lockgate.serving.asking import Ingest
 from lockgate.serving.children import Child, Death
 from lockgate.serving.clock import now
+from lockgate.serving.installed import STORE_VARIABLE, store_url
 from lockgate.serving.sockets import admin_folder, listen
 
 __all__ = ["main"]
@@ -36,21 +41,31 @@ _ACK_SECONDS = 2.0
 _STOP_SECONDS = 4.0
 _TETHER_SECONDS = 5.0
 _AFTER_A_CRASH = 2.0
+_INGEST_SECONDS = 5.0
 
 
 class _Supervisor:
     def __init__(
-        self, state: StateFolder, admin: Path, predict: socket.socket, control: socket.socket | None, *, once: bool
+        self,
+        state: StateFolder,
+        admin: Path,
+        predict: socket.socket,
+        control: socket.socket | None,
+        *,
+        store: str,
+        once: bool,
     ) -> None:
-        self._state, self._once, self._since = state, once, now()
+        self._state, self._store, self._once, self._since = state, store, once, now()
         self._predict, self._control = predict, control
         self._socket, self._worker_socket = admin / "supervisor.sock", admin / "worker-0.sock"
+        self._ingest_socket = admin / "ingest.sock"
+        self._ingest = self._child("ingest", self._ingest_command(), None)
         self._workers = {0: self._child("worker 0", self._worker_command(), predict)}
         self._controls = [] if control is None else [self._child("control", self._control_command(control), control)]
         self._stop = asyncio.Event()
 
     @property
-    def _children(self) -> list[Child]:
+    def _answering(self) -> list[Child]:
         return [*self._controls, *self._workers.values()]
 
     async def run(self, *, tethered: bool) -> Death | None:
@@ -61,8 +76,12 @@ class _Supervisor:
         if tethered:
             tether.hold(lambda: loop.call_soon_threadsafe(self._stop.set), _TETHER_SECONDS)
         admin = await serve_admin(self._socket, self._answer)
-        lives = [asyncio.create_task(child.keep(once=self._once)) for child in self._children]
-        announcing, stopped = asyncio.create_task(self._announce()), asyncio.create_task(self._stop.wait())
+        lives = [asyncio.create_task(self._ingest.keep(once=self._once))]
+        fed, stopped = asyncio.create_task(self._ingest.ready.wait()), asyncio.create_task(self._stop.wait())
+        await asyncio.wait([fed, stopped, *lives], timeout=_INGEST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        fed.cancel()
+        lives += [asyncio.create_task(child.keep(once=self._once)) for child in self._answering]
+        announcing = asyncio.create_task(self._announce())
         done, _ = await asyncio.wait([*lives, stopped], return_when=asyncio.FIRST_COMPLETED)
         deaths = [task.result() for task in lives if task in done]
         announcing.cancel()
@@ -73,7 +92,7 @@ class _Supervisor:
         return deaths[0] if deaths else None
 
     async def _announce(self) -> None:
-        for child in self._children:
+        for child in self._answering:
             await child.ready.wait()
         document = {
             "pid": os.getpid(),
@@ -92,8 +111,9 @@ class _Supervisor:
         self._predict.close()
         if self._control is not None:
             self._control.close()
-        await asyncio.gather(*(child.stop(_STOP_SECONDS) for child in self._children))
-        for path in (self._socket, self._worker_socket):
+        await asyncio.gather(*(child.stop(_STOP_SECONDS) for child in self._answering))
+        await self._ingest.stop(_STOP_SECONDS)
+        for path in (self._socket, self._worker_socket, self._ingest_socket):
             path.unlink(missing_ok=True)
 
     async def _answer(self, question: Question) -> dict[str, Any]:
@@ -107,7 +127,9 @@ class _Supervisor:
             case "status":
                 workers = await asyncio.gather(*(self._status(number, one) for number, one in self._workers.items()))
                 control = [_life(child) for child in self._controls]
-                return {"pid": os.getpid(), "since": self._since, "workers": workers, "control": control}
+                ingest = await self._ingest_status()
+                about = {"pid": os.getpid(), "since": self._since}
+                return {**about, "workers": workers, "control": control, "ingest": ingest}
             case "stop":
                 self._stop.set()
                 return {"stopping": True}
@@ -132,15 +154,26 @@ class _Supervisor:
             said = {"endpoints": {}}
         return {"worker": number, **_life(worker), "endpoints": said["endpoints"]}
 
+    async def _ingest_status(self) -> dict[str, Any]:
+        said = await Ingest(self._ingest_socket).status(_ACK_SECONDS)
+        endpoints = {} if said is None else said.get("endpoints", {})
+        return {**_life(self._ingest), "endpoints": endpoints}
+
     async def _ask(self, question: Question) -> dict[str, Any]:
         async with asyncio.timeout(_ACK_SECONDS):
             return await ask(self._worker_socket, question)
 
-    def _child(self, name: str, command: Sequence[str], listener: socket.socket) -> Child:
-        return Child(name, command, socket_fd=listener.fileno(), now=now, say=_say)
+    def _child(self, name: str, command: Sequence[str], listener: socket.socket | None) -> Child:
+        descriptor = None if listener is None else listener.fileno()
+        environment = {STORE_VARIABLE: self._store}
+        return Child(name, command, socket_fd=descriptor, now=now, say=_say, environment=environment)
+
+    def _ingest_command(self) -> list[str]:
+        return ["-m", "lockgate.serving.ingest", "--state", str(self._state.root), "--admin", str(self._ingest_socket)]
 
     def _worker_command(self) -> list[str]:
         where = ["--socket-fd", str(self._predict.fileno()), "--admin", str(self._worker_socket)]
+        where += ["--ingest", str(self._ingest_socket)]
         return ["-m", "lockgate.serving.main", "--state", str(self._state.root), "--worker", "0", *where]
 
     def _control_command(self, listener: socket.socket) -> list[str]:
@@ -168,9 +201,10 @@ def _supervise(given: argparse.Namespace) -> Death | None:
             "This release runs one worker",
             expected="--workers 1",
             found=f"--workers {given.workers}",
-            way_out="Several would not know the events posted to each other.",
+            way_out="Several would each remember idempotency keys and the latest time for themselves.",
         )
     state = StateFolder(given.state.resolve())
+    _check_store(given.store or store_url(state))
     run = state.up.parent
     run.mkdir(parents=True, exist_ok=True)
     run.chmod(0o700)
@@ -185,10 +219,21 @@ def _supervise(given: argparse.Namespace) -> Death | None:
         return asyncio.run(_run(given, state, admin, predict, control))
 
 
+def _check_store(url: str) -> None:
+    """Refuse a store that no waiting mends; one that is down may come.
+
+    Raises:
+        Invalid: the URL is none, or what it needs is not installed.
+    """
+    with contextlib.suppress(Unavailable):
+        open_store(url, read_only=True).close()
+
+
 async def _run(
     given: argparse.Namespace, state: StateFolder, admin: Path, predict: socket.socket, control: socket.socket | None
 ) -> Death | None:
-    supervisor = _Supervisor(state, admin, predict, control, once=given.once)
+    store = given.store or store_url(state)
+    supervisor = _Supervisor(state, admin, predict, control, store=store, once=given.once)
     return await supervisor.run(tethered=given.tether)
 
 
@@ -224,6 +269,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--control-port", type=int, default=0, help="where the control plane answers")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
     parser.add_argument("--workers", type=int, default=1, help="one, in this release")
+    parser.add_argument("--store", default="", help="the online store's URL; a file in the state folder by default")
     parser.add_argument("--once", action="store_true", help="stop when a process dies, instead of starting it again")
     parser.add_argument("--tether", action="store_true", help="stop when standard input ends")
     parser.add_argument("--no-control", action="store_true", help="run without the control plane")

@@ -1,7 +1,4 @@
-"""A release that is loaded and can answer: its package, its look-ups and the reader of its contract's rows.
-
-Each version has its own online store: two versions may look up different columns of one source.
-"""
+"""A release that is loaded and can answer: its package, what it looks up and the reader of its contract's rows."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,17 +7,17 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from lockgate.features.online import Resolver
-from lockgate.features.store import MemoryStore, StoredRow
+from lockgate.features.resolving import Resolver
+from lockgate.features.series import series_of
+from lockgate.features.store import Readable
 from lockgate.kernel.canonical import Digest
 from lockgate.kernel.names import nearest
 from lockgate.packages.runtime import LoadedPackage
 from lockgate.records.features import Field, FieldKind, InputKind, Unseen
-from lockgate.records.outcome import Event
 from lockgate.records.prediction import Known
 from lockgate.records.release import Release
 from lockgate.serving.decode import BodyReader
-from lockgate.serving.moments import from_micros, micros
+from lockgate.serving.moments import micros
 from lockgate.serving.rowrules import RowRules
 from lockgate.serving.shape import Check, Shape, Trouble, slot_of
 
@@ -58,16 +55,24 @@ class Version:
         digest: the release's.
         release: what was signed.
         package: loaded, with its reference answers given.
+        store: where its series are; None where nothing is to be looked up in them.
+        ready: the key that is there when they are whole.
     """
 
-    def __init__(self, digest: Digest, release: Release, package: LoadedPackage) -> None:
+    def __init__(
+        self,
+        digest: Digest,
+        release: Release,
+        package: LoadedPackage,
+        store: Readable | None = None,
+        ready: bytes = b"",
+    ) -> None:
         self.digest, self.release, self.package = digest, release, package
         self.contract = package.contract
         request, features = self.contract.request, self.contract.features
-        self._store = MemoryStore()
-        for source, key, row in package.seed():
-            self._store.write(source, key, row)
-        self._resolver = Resolver(request, features, package.tables, self._store)
+        self._store, self._ready = store, ready
+        self.series = series_of(release.endpoint, features, self.contract.sources)
+        self._resolver = Resolver(request, features, package.tables, self.series, store, ready)
         self._zone = ZoneInfo(features.timezone)
         names = [field.name for field in request.fields]
         self._key, self._asked = names.index(request.key), names.index(request.asked_at)
@@ -76,12 +81,6 @@ class Version:
         self._reader = BodyReader("rows", Shape(f"the contract of {release.endpoint}", slots))
         self._refusals = dict(_refusals(self))
         self._rules = RowRules(self.contract.guards, request)
-        self._moments = {
-            (lookup.source, column.name)
-            for lookup in features.lookups
-            for column in lookup.columns
-            if column.type is FieldKind.TIME
-        }
 
     def read(self, body: bytes, checks: Mapping[str, Check]) -> list[Question]:
         """Read the questions of a request; the checks are those of its times.
@@ -93,16 +92,27 @@ class Version:
         self._rules.refuse([question.row for question in questions])
         return questions
 
-    def look(self, question: Question) -> Seen:
-        """Look up what was known, and compute what the model sees."""
-        known = self._resolver.resolve(question.row, question.asked_at)
-        x, unseen = self.package.features(question.row, [one.values for one in known])
-        return Seen(known, x, unseen)
+    def is_ready(self) -> bool:
+        """Tell whether all that it looks up is in the store.
 
-    def tell(self, event: Event) -> None:
-        """Put a row that was posted into the online store."""
-        values = {name: self._value(event.source, name, value) for name, value in event.values.items()}
-        self._store.write(event.source, event.key, StoredRow(event.event_time, event.available_time, values))
+        Raises:
+            Unavailable: the store can't be read.
+        """
+        return not self.series or (self._store is not None and self._store.get([self._ready]) != [None])
+
+    def look(self, questions: Sequence[Question]) -> list[Seen]:
+        """Look up what was known, all in one reading, and compute what the model sees.
+
+        Raises:
+            Unavailable: the store can't be read, or does not hold what is looked up.
+            Invalid: one was asked before what is kept.
+        """
+        rows = [question.row for question in questions]
+        resolved = self._resolver.resolve(rows, [question.asked_at for question in questions])
+        return [
+            Seen(known, *self.package.features(row, [one.values for one in known]))
+            for row, known in zip(rows, resolved, strict=True)
+        ]
 
     def _question(self, row: tuple[Any, ...]) -> Question:
         local, logged = list(row), list(row)
@@ -112,11 +122,6 @@ class Version:
                 local[position] = moment.astimezone(self._zone)
                 logged[position] = micros(moment)
         return Question(tuple(local), tuple(logged), row[self._key], logged[self._asked], self._rules.broken(local))
-
-    def _value(self, source: str, name: str, value: Any) -> Any:  # noqa: ANN401 - a value of any column
-        if value is not None and (source, name) in self._moments:
-            return from_micros(value)
-        return value
 
 
 def _refusals(version: Version) -> list[tuple[str, Check]]:

@@ -7,9 +7,11 @@ Whoever writes a store to one of our Protocols runs its exam:
         question()
 """
 
+from lockgate.features.store import MemoryStore
 from lockgate.ledger.blobs import memory_blobs
 from lockgate.ledger.memory import MemoryLedger
 from lockgate.testing.blob_exam import blob_exam
 from lockgate.testing.ledger_exam import ledger_exam
+from lockgate.testing.store_exam import store_exam
 
-__all__ = ["MemoryLedger", "blob_exam", "ledger_exam", "memory_blobs"]
+__all__ = ["MemoryLedger", "MemoryStore", "blob_exam", "ledger_exam", "memory_blobs", "store_exam"]

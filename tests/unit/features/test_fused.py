@@ -13,8 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lockgate.features.offline import as_served, encode_rows, raw_columns, vocabulary_of
-from lockgate.features.online import Encoder, Resolver, fuse
-from lockgate.features.store import MemoryStore
+from lockgate.features.online import Encoder, fuse
 from lockgate.kernel.errors import Invalid
 from lockgate.records.features import (
     Code,
@@ -30,6 +29,7 @@ from lockgate.records.features import (
     RequestSpec,
 )
 from lockgate.records.source import SourceSpec
+from tests.making.online import resolver
 from tests.making.readers import by_function
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -188,7 +188,7 @@ def offline(asks: Sequence[Ask]) -> list[list[float]]:
 
 
 def online(asks: Sequence[Ask]) -> list[list[float]]:
-    resolver = Resolver(REQUEST, FEATURES, {"places": STAFF}, MemoryStore())
+    reading = resolver(REQUEST, FEATURES, tables={"places": STAFF})
     fused, encoder = fuse(REQUEST, FEATURES), Encoder(FEATURES, VOCABULARY)
     found = []
     for number, ask in enumerate(asks):
@@ -201,7 +201,7 @@ def online(asks: Sequence[Ask]) -> list[list[float]]:
             ask["fresh"],
             None if ask["at"] is None else ask["at"].astimezone(NEW_YORK),
         )
-        known = resolver.resolve(row, (ask["asked"] - EPOCH) // timedelta(microseconds=1))
+        (known,) = reading.resolve([row], [(ask["asked"] - EPOCH) // timedelta(microseconds=1)])
         found.append(encoder.encode(fused(row, [one.values for one in known]))[0])
     return found
 

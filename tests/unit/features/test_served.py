@@ -15,8 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lockgate.features.offline import as_served, available
-from lockgate.features.online import Resolver
-from lockgate.features.store import MemoryStore, StoredRow
+from lockgate.features.series import Told
 from lockgate.records.features import (
     FeatureSet,
     Field,
@@ -26,6 +25,7 @@ from lockgate.records.features import (
     RequestSpec,
 )
 from lockgate.records.source import SourceSpec
+from tests.making.online import resolver
 from tests.making.readers import by_function, known
 
 START = datetime(2013, 3, 10, 4, tzinfo=UTC)
@@ -122,15 +122,15 @@ def offline(rows: Sequence[Row], asks: Sequence[Ask], stale: int | None) -> list
 
 
 def online(rows: Sequence[Row], asks: Sequence[Ask], stale: int | None) -> list[Any]:
-    store = MemoryStore()
-    for key, event, told, value in rows:
-        if key is not None and event is not None and told is not None:
-            store.write("seen", key, StoredRow(microseconds(event), microseconds(told), {"value": value}))
-    resolver = Resolver(REQUEST, features(stale), {}, store)
-    return [
-        resolver.resolve((number, moment(asked), key), microseconds(asked))[0].values[0]
-        for number, (asked, key) in enumerate(asks)
+    told = [
+        Told("seen", key, microseconds(event), microseconds(available), {"value": value})
+        for key, event, available, value in rows
+        if key is not None and event is not None and available is not None
     ]
+    reading = resolver(REQUEST, features(stale), [CLOCKED], told)
+    questions = [(number, moment(asked), key) for number, (asked, key) in enumerate(asks)]
+    found = reading.resolve(questions, [microseconds(asked) for asked, _ in asks])
+    return [known[0].values[0] for known in found]
 
 
 @settings(max_examples=300)
@@ -278,33 +278,6 @@ def test_two_sources_are_joined_each_by_its_own_clock() -> None:
 
     assert frame.select("seen.value", "other.value").rows() == [(None, 8), (7, 8)]
     assert frame.columns == ["id", "asked", "place", "seen.value", "other.value"]
-
-
-TOLD = st.lists(st.tuples(MINUTES, MINUTES), min_size=1, max_size=20)
-
-
-@given(rows=TOLD, keep=st.integers(1, 6), asks=st.lists(st.integers(0, 14), min_size=1, max_size=5))
-def test_the_store_keeps_the_rows_that_win_and_says_what_it_can_of_them(
-    rows: list[tuple[int, int]], keep: int, asks: list[int]
-) -> None:
-    store = MemoryStore(keep=keep)
-    for place, (event, told) in enumerate(rows):
-        store.write("seen", "a", StoredRow(event, told, {"value": place}))
-    latest = sorted(set(rows))[-keep:]
-
-    for asked in asks:
-        known = [row for row in latest if row[1] <= asked]
-        found = store.read("seen", "a", asked)
-        assert (None if found is None else (found.event_time, found.available_time)) == (known[-1] if known else None)
-
-
-def test_the_store_tells_sources_and_keys_apart() -> None:
-    store = MemoryStore()
-    store.write("seen", 1, StoredRow(0, 0, {"value": 1}))
-
-    assert store.read("seen", "1", 5) is None
-    assert store.read("other", 1, 5) is None
-    assert store.read("seen", 1, 5) == StoredRow(0, 0, {"value": 1})
 
 
 def test_of_many_rows_of_one_moment_the_one_told_last_counts_also_where_sorting_runs_in_parallel() -> None:

@@ -11,7 +11,7 @@ from lockgate.kernel.canonical import Digest, canonical, digest_of, parse, sha25
 from lockgate.kernel.errors import Corrupt, Failed, Invalid, Malformed, NotFound
 from lockgate.kernel.folders import StateFolder
 from lockgate.packages.folder import MANIFEST, PackageReader, pack
-from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE, load_package
+from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE, load_package, read_seeds
 from lockgate.records.package import Package, PackageFile, Reference
 from tests.making.package import NAME, START, contract, make_package, trained
 
@@ -68,9 +68,10 @@ def test_what_is_packed_is_what_is_loaded(packed: tuple[Path, Digest]) -> None:
     assert loaded.contract == contract()
     assert tuple(file.path for file in loaded.package.files) == FILES
     assert loaded.tables == {"planes": {f"N{number}": (1990 + number,) for number in range(4)}}
-    assert [(source, key) for source, key, _ in loaded.seed()] == [("weather", key) for key in ("EWR", "JFK", "LGA")]
-    assert {row.values["wind_speed"] for _, _, row in loaded.seed()} == {5.0}
-    assert {row.available_time for _, _, row in loaded.seed()} == {int(START.timestamp() - 1800) * 1_000_000}
+    seeds = list(read_seeds(PackageReader(folder, digest)))
+    assert [(row.source, row.key) for row in seeds] == [("weather", key) for key in ("EWR", "JFK", "LGA")]
+    assert {row.values["wind_speed"] for row in seeds} == {5.0}
+    assert {row.available_time for row in seeds} == {int(START.timestamp() - 1800) * 1_000_000}
     assert loaded.score(x).tolist() == list(reference.scores)
     assert loaded.reference_result == {"worst_difference": 0.0, "tolerance": 1e-9, "questions": 20}
 
@@ -164,7 +165,8 @@ def test_a_file_that_the_manifest_does_not_name_is_ignored(packed: tuple[Path, D
     after = load_package(folder, digest)
 
     assert after.tables == before.tables
-    assert after.seeds == before.seeds
+    reader = PackageReader(folder, digest)
+    assert [row.source for row in read_seeds(reader)] == ["weather"] * 3
     with pytest.raises(NotFound, match=r"has no file model\.pkl"):
         PackageReader(folder, digest).read("model.pkl")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from lockgate.features.store import MemoryStore
 from lockgate.kernel.errors import LockgateError
 from lockgate.kernel.folders import StateFolder
 from lockgate.predictionlog.segments import Kind
@@ -17,6 +18,7 @@ from lockgate.serving.loading import load_version
 from lockgate.serving.metrics import Tally
 from lockgate.serving.plane import Caller, InForce, Plane
 from lockgate.serving.surroundings import Surroundings
+from tests.making.online import MACHINE, prepare
 from tests.making.package import NAME, START, flight, make_release
 
 TESTER = Caller("tester")
@@ -45,6 +47,7 @@ class Bench:
         self.state = StateFolder(root)
         self.hands = Hands()
         self.tally = Tally()
+        self.store = MemoryStore()
         self.around = Surroundings(self.state, 0, self.hands, self.hands.seconds, self.tally)
         self.clock = EventClock(replay=replay)
         self.log = self.state.log / NAME
@@ -57,7 +60,8 @@ class Bench:
     def release(self, number: int = 1) -> InForce:
         made = make_release(self.state, number=number, seed=number)
         assert isinstance(made.plan, TrafficPlan)
-        return InForce(made.plan, load_version(self.state, NAME, made.digest))
+        prepare(self.state, NAME, self.store)
+        return InForce(made.plan, load_version(self.state, NAME, made.digest, self.store, MACHINE))
 
     def ask(self, *numbers: int, caller: Caller = TESTER, **changes: object) -> "Answer":
         answer = Answer()

@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from lockgate.features.store import MemoryStore, StoredRow
+from lockgate.features.series import Told
 from lockgate.kernel.canonical import canonical, digest_of, sha256
 from lockgate.kernel.errors import Invalid
 from lockgate.records.features import TrainingSet
 from lockgate.sources.read import read
 from lockgate.training import assemble
 from lockgate.training.assemble import OUTCOME, Rows
+from tests.making.online import by_depot
 from tests.making.projects import START, blueprint, bound, history
 from tests.making.readers import known
 from tests.unit.training.making import MINUTES, Made, make
@@ -227,19 +228,19 @@ def test_every_looked_up_value_is_the_one_that_an_online_store_would_have_given(
     made = make(HISTORY, tmp_path)
     spec, frame = HISTORY["traffic"]
     (lookup,) = [one for one in bound().lookups if one.source == "traffic"]
-    store = MemoryStore(keep=10_000)
-    for row in frame.iter_rows(named=True):
-        available = row["hour"] + spec.available_delay
-        store.write("traffic", row["depot"], StoredRow(micros(row["hour"]), micros(available), row))
-    seen = 0
-    for row in pl.concat([made.train, made.test]).iter_rows(named=True):
-        known = store.read("traffic", row["depot"], micros(row["asked"]))
-        fresh = known is not None and micros(row["asked"]) - known.event_time <= 3 * 3600 * 1_000_000
-        seen += fresh
-        assert row["traffic.jams"] == (known.values["jams"] if known is not None and fresh else None)
+    reading = by_depot(lookup, spec, [told_row(row) for row in frame.iter_rows(named=True)])
+    rows = list(pl.concat([made.train, made.test]).iter_rows(named=True))
+    known = reading.resolve([(row["depot"],) for row in rows], [micros(row["asked"]) for row in rows])
+    assert [row["traffic.jams"] for row in rows] == [one[0].values[0] for one in known]
+    seen = sum(one[0].event_time is not None for one in known)
 
     assert lookup.stale_after == 3 * HOUR
     assert 0 < seen < made.record.train_rows + made.record.test_rows
+
+
+def told_row(row: dict[str, Any]) -> Told:
+    values = {"jams": row["jams"], "mood": row["mood"]}
+    return Told("traffic", row["depot"], micros(row["hour"]), micros(row["hour"] + HOUR / 2), values)
 
 
 def micros(moment: datetime) -> int:

@@ -8,10 +8,11 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from lockgate.features.offline import as_served
-from lockgate.features.store import MemoryStore, StoredRow
+from lockgate.features.series import Told
 from lockgate.records.features import Aggregate, FeatureSet, FieldKind, Window, WindowColumn
 from lockgate.records.source import SourceSpec
 from lockgate.training.seeds import seed_rows, table_rows
+from tests.making.online import by_depot
 from tests.making.projects import START, blueprint, bound, history
 from tests.making.readers import known
 
@@ -42,18 +43,18 @@ def test_the_last_rows_of_each_key_travel_with_their_clocks() -> None:
     found = seed_rows(
         blueprint().request, bound(), spec, frame.sample(fraction=1, shuffle=True, seed=1), START + 14 * DAY
     )
-    store, whole = MemoryStore(), MemoryStore()
-    for row in found:
-        store.write("traffic", row.key, StoredRow(row.event_time, row.available_time, row.values))
-    for told in frame.iter_rows(named=True):
-        values = {"jams": told["jams"], "mood": told["mood"]}
-        whole.write("traffic", told["depot"], StoredRow(micros(told["hour"]), micros(told["hour"] + HOUR / 2), values))
+    (lookup,) = [one for one in bound().lookups if one.source == "traffic"]
+    seeds = [Told("traffic", row.key, row.event_time, row.available_time, row.values) for row in found]
+    every = [
+        Told("traffic", row["depot"], micros(row["hour"]), micros(row["hour"] + HOUR / 2), row)
+        for row in frame.iter_rows(named=True)
+    ]
+    seeded, whole = by_depot(lookup, spec, seeds), by_depot(lookup, spec, every)
 
     assert len(found) == 2 * 48
+    asked = [micros(START + 14 * DAY - hours * HOUR) for hours in range(47)]
     for key in ("east", "north"):
-        for hours in range(60):
-            moment = micros(START + 14 * DAY - hours * HOUR)
-            assert store.read("traffic", key, moment) == whole.read("traffic", key, moment)
+        assert seeded.resolve([(key,)] * 47, asked) == whole.resolve([(key,)] * 47, asked)
 
 
 def windowed(*, identified: bool) -> tuple[FeatureSet, SourceSpec]:
