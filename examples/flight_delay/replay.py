@@ -14,6 +14,7 @@ __all__ = ["Replay"]
 
 _STEP = timedelta(minutes=15)
 _AT_ONCE = 16
+_TRIES = 30
 
 
 class Replay:
@@ -98,10 +99,15 @@ class Replay:
         return {"key": row["flight_id"], "asked_at": asked_at.isoformat(), **told}
 
     async def _tell(self, client: httpx.AsyncClient, source: str, told: pl.DataFrame) -> None:
-        """Post rows of a source in the order in which they became known."""
+        """Post rows of a source in the order in which they became known; again, until answers are given with them."""
         rows = [_plain(row) for row in told.iter_rows(named=True)]
+        for _ in range(_TRIES if rows else 0):
+            found = await _post(client, f"/v1/events/{source}", {"endpoint": "flight-delay", "rows": rows})
+            if found["applied"]:
+                return
         if rows:
-            await _post(client, f"/v1/events/{source}", {"endpoint": "flight-delay", "rows": rows})
+            msg = f"rows of {source} were taken {_TRIES} times, and never applied"
+            raise RuntimeError(msg)
 
 
 def _between(frame: pl.DataFrame, column: str, begin: datetime, end: datetime) -> pl.DataFrame:
