@@ -70,6 +70,18 @@ class Workshop:
         found: dict[str, Any] = json.loads(out)
         return found
 
+    def endpoint(self) -> tuple[str, str]:
+        """Wait until `lockgate up` serves; give its URL and the local token."""
+        wait_for(lambda: self._up() is not None, 60)
+        return str(self._up()), (self.state / "access" / "token").read_text().strip()
+
+    def _up(self) -> str | None:
+        try:
+            found = json.loads((self.state / "run" / "up.json").read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        return str(found["predict"]) if found.get("control") else None
+
     def fits(self) -> int:
         path = self.data / "fits.log"
         return len(path.read_text().splitlines()) if path.exists() else 0

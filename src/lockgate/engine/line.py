@@ -12,12 +12,13 @@ from typing import TypeVar
 
 import msgspec
 
-from lockgate.engine.checking import guards, keys_wanted, rules_of, stop_on_checks
+from lockgate.engine.checking import guards, keys_wanted, quarantines, rules_of, stop_on_checks
 from lockgate.engine.children import Job, run_child
 from lockgate.engine.delivery import current_plan, deliver, ensure_endpoint
 from lockgate.engine.examining import examine_somewhere
 from lockgate.engine.jobs import Assembled, Fit, Loaded, Measured, SourceRows, Taken, ToExamine
 from lockgate.engine.machine import environment, machine, processes
+from lockgate.engine.register import check_versions, register, registration
 from lockgate.engine.repository import look
 from lockgate.engine.walk import Told, Walk
 from lockgate.gates.judge import Case, judge
@@ -58,6 +59,7 @@ def walk_the_line(walk: Walk) -> Digest:
         walk.tell(Told(station="release", state="found", text="this package is live already"))
         return already
     made.gates()
+    made.register()
     release = made.release()
     if walk.line.parameters["rollout"]:
         made.rollout(release)
@@ -99,6 +101,7 @@ class _Made:
         self.blueprint_id = made["blueprint"]
         self.blueprint = self.shelf.get(Blueprint, self.blueprint_id)
         self.places = msgspec.json.decode(self.shelf.blobs.get(made["places"]), type=dict[str, str])
+        check_versions(self.walk.where, self.blueprint, self.places)
 
     def snapshots(self) -> None:
         """Read every source, each in a child; this walk's reading is its own."""
@@ -147,9 +150,13 @@ class _Made:
                     rows_in=self.shelf.get(CheckReport, self.report_ids[f"{spec.name} as read"]).rows,
                     rows_before=before[-1] if before else None,
                     at=at,
+                    quarantine=str(self.walk.scratch / f"quarantine-{spec.name}.parquet"),
                 )
                 scratch = self.walk.scratch / f"check-{spec.name}"
-                return {"report": self.walk.keep(examine_somewhere(asked, self.walk.line.folder, scratch))}
+                report = examine_somewhere(asked, self.walk.line.folder, scratch)
+                if report.quarantine is not None:
+                    self.shelf.blobs.put_file(Path(asked.quarantine))
+                return {"report": self.walk.keep(report)}
 
             consumed = {
                 "snapshot": self.taken[spec.name][0],
@@ -174,7 +181,9 @@ class _Made:
             "features": digest_of(self.bound),
             "outcome": digest_of(self.blueprint.outcome),
             "test": f"{self.blueprint.model.test_seconds:g} s",
-            "rules": digest_of([canonical(rule).decode() for rule in self.blueprint.rules if not rule.source]),
+            "rules": digest_of(
+                [canonical(rule).decode() for rule in self.blueprint.rules if rule.quarantine or not rule.source]
+            ),
         }
 
         def work() -> dict[str, Digest]:
@@ -310,6 +319,18 @@ class _Made:
         self.evidence_ids = tuple(digest for name, digest in made.items() if name.startswith("evidence"))
         _stop_on_gates(tuple(self.shelf.get(GateVerdict, digest) for digest in self.verdict_ids))
 
+    def register(self) -> None:
+        """Let the versions of its features mean what they mean here."""
+        where, line = self.walk.where, self.walk.line
+
+        def work() -> dict[str, Digest]:
+            register(where, self.blueprint, by=line.by, at=where.clock(), fence=self.walk.fence)
+            record = registration(self.blueprint, self.package_id)
+            kept = self.shelf.keep(record, subject=record.project, by=line.by, at=where.clock(), fence=self.walk.fence)
+            return {"registration": kept}
+
+        self.walk.step("register", {"blueprint": self.blueprint_id, "package": self.package_id}, work)
+
     def release(self) -> Digest:
         """Sign what was proven."""
         line = self.walk.line
@@ -405,7 +426,12 @@ class _Made:
         return path
 
     def _source_rows(self) -> dict[str, object]:
-        rows = {one.name: SourceRows(spec=one, files=self._source_files(one.name)) for one in self.blueprint.sources}
+        rows = {
+            one.name: SourceRows(
+                spec=one, files=self._source_files(one.name), quarantine=quarantines(self.blueprint, one.name)
+            )
+            for one in self.blueprint.sources
+        }
         return {name: msgspec.to_builtins(one) for name, one in rows.items()}
 
     def _contract(self) -> Contract:

@@ -13,6 +13,8 @@ from lockgate.records.check import CheckReport, ColumnProfile, Profile, Rule, Ru
 from lockgate.records.features import (
     Aggregate,
     Code,
+    FeatureDefinition,
+    FeatureNote,
     FeatureSet,
     FeatureSpec,
     Field,
@@ -32,6 +34,7 @@ from lockgate.records.features import (
 from lockgate.records.line import Line, LineEnd, Step, Tree
 from lockgate.records.monitoring import DailyMetric
 from lockgate.records.package import Contract, Evidence, Package, PackageFile, Reference
+from lockgate.records.registration import RegisteredFeature, Registration
 from lockgate.records.release import Release
 from lockgate.records.rollout import Endpoint, Experiment, LiveLevel, Region, Share, TrafficPlan
 from lockgate.records.snapshot import Reading, ReferencedFile, RowFile, Snapshot, SnapshotColumn, TableReference
@@ -204,11 +207,12 @@ RECORDS: tuple[Record, ...] = (
         rows_in=103,
         rows=100,
         left_out={"never got an outcome": 3},
-        quarantined=2,
+        quarantine=RowFile(digest=C, bytes=512, rows=2),
         columns=(ColumnProfile(name="origin", type="String", nulls=0),),
         results=(
             RuleResult(
                 rule="between(wind)",
+                columns=("wind",),
                 condition="0 ≤ wind ≤ 150.5",
                 rows=100,
                 failures=1,
@@ -360,8 +364,33 @@ RECORDS: tuple[Record, ...] = (
         request=REQUEST,
         features=FEATURES,
         outcome=OUTCOME,
+        feature_notes=(
+            FeatureNote(feature="gusty", registered="gusty", owner="operations", description="Whether it blows."),
+        ),
         model=MODEL,
         gates=(GATE,),
+    ),
+    FeatureDefinition(
+        name="flight-delay/gusty",
+        version=2,
+        inputs=(Input(parameter="wind", kind=InputKind.LOOKUP, name="wind", source="weather"),),
+        reads={"lookup weather": A},
+        returns=FieldKind.BOOL,
+        code=Code(name="gusty", source="def gusty(wind):\n    return wind > LIMIT", literals={"LIMIT": "15"}),
+    ),
+    Registration(
+        project="flight-delay",
+        package=A,
+        features=(
+            RegisteredFeature(
+                name="flight-delay/gusty",
+                version=2,
+                definition=B,
+                owner="operations",
+                description="Whether it blows.",
+                columns=("weather.wind",),
+            ),
+        ),
     ),
     Step(
         key=A,
@@ -382,6 +411,7 @@ RECORDS: tuple[Record, ...] = (
         environment=B,
         parameters={"as_of": "2013-03-01T00:00:00Z", "rollout": True},
         attended=True,
+        installation="3f1c09aa52e7b6d4",
         by="ada",
         at=AT,
     ),

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from lockgate.engine.api.caller import needs
 from lockgate.engine.api.door import Door
+from lockgate.engine.api.features import add_feature_routes
 from lockgate.engine.api.once import once
 from lockgate.engine.delivery import create_endpoint, current_plan, deliver, find_endpoint
 from lockgate.engine.examining import examine_data, infer
@@ -94,6 +95,7 @@ def make_app(where: Installation, runner: Runner, port: int = 80) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_http)
     _add_reads(app, where)
     _add_changes(app, where, runner)
+    add_feature_routes(app, where)
     _add_checks(app, where)
     return app
 
