@@ -5,13 +5,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.making.parcels import make_project, write_data
 
 __all__ = ["Workshop", "wait_for"]
+
+
+_LOCKGATE = (sys.executable, "-m", "lockgate.cli.main")
 
 
 class Workshop:
@@ -31,7 +34,7 @@ class Workshop:
         workshop.first = first
         return workshop
 
-    def begin(self, *command: str) -> subprocess.Popen[str]:
+    def begin(self, *command: str, program: Sequence[str] = _LOCKGATE) -> subprocess.Popen[str]:
         environment = {
             **os.environ,
             "PARCELS": str(self.data),
@@ -39,7 +42,7 @@ class Workshop:
             "OMP_NUM_THREADS": "1",
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "lockgate.cli.main", *command],
+            [*program, *command],
             env=environment,
             stdin=subprocess.PIPE if "--tether" in command else None,
             stdout=subprocess.PIPE,

@@ -344,9 +344,11 @@ class _Made:
         def work() -> dict[str, Digest]:
             now, endpoint = self.walk.where.clock(), self.blueprint.name
             ensure_endpoint(self.walk.where, endpoint, by=line.by)
+            # Both as they were given, if this walk was killed after that: it then makes the very same release.
+            number, at = self.shelf.number_for(line.id, endpoint, by=line.by, at=now, fence=self.walk.fence)
             release = Release(
                 endpoint=endpoint,
-                number=self.shelf.next_number(endpoint, by=line.by, at=now, fence=self.walk.fence),
+                number=number,
                 package=self.package_id,
                 training_run=self.run_made["run"],
                 evidence=self.evidence_ids,
@@ -355,9 +357,9 @@ class _Made:
                 dirty=line.dirty,
                 line=line.id,
                 by=line.by,
-                at=now,
+                at=at,
             )
-            return {"release": self.shelf.keep_release(release, fence=self.walk.fence)}
+            return {"release": self.shelf.keep_release(release, fence=self.walk.fence, now=now)}
 
         return self.walk.step("release", consumed, work)["release"]
 

@@ -1,7 +1,7 @@
 """The application: routes, and how errors look. CLI and console are its clients; it makes no decision of its own.
 
 Reads need the scope `read`, changes `release`, tokens `admin`. Errors are RFC 9457 problem documents. POSTs take an
-`Idempotency-Key`, but for tokens: their answer holds a secret, and is not kept.
+`Idempotency-Key`, but for tokens (their answer holds a secret, and is not kept) and examinations (they change nothing).
 """
 
 from datetime import datetime
@@ -195,9 +195,9 @@ def _add_checks(app: FastAPI, where: Installation) -> None:
         return _json(examine_data(where, body.folder.resolve(), body.snapshot))
 
     @app.post("/api/v1/checks/infer")
-    def infer_checks(body: Infer, _: Releaser) -> Response:
+    def infer_checks(body: Infer, caller: Releaser) -> Response:
         """Write rules down from snapshots, as files for the project folder; the profile is kept."""
-        return _json(infer(where, body.folder.resolve(), body.source, body.snapshot))
+        return _json(infer(where, body.folder.resolve(), body.source, body.snapshot, by=caller))
 
 
 def _json(value: Any, status: int = 200) -> Response:  # noqa: ANN401 - records and plain values
