@@ -17,6 +17,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from lockgate.features.known import AVAILABLE, stamped
 from lockgate.features.offline import as_served, encode_rows, raw_columns, vocabulary_of
+from lockgate.features.series import pack_horizon
 from lockgate.features.store import OnlineStore
 from lockgate.kernel.canonical import canonical, sha256
 from lockgate.packages.folder import pack
@@ -125,7 +126,7 @@ def version_of(year: Flights, folder: Path, store: OnlineStore) -> Version:
         at=_AT,
     )
     # Nobody prepares it: it is whole as it is.
-    store.change([b"ready"], lambda _: [b"ready"])
+    store.change([b"ready"], lambda _: [pack_horizon(None)])
     return Version(nothing, release, load_package(folder, digest), store, b"ready")
 
 

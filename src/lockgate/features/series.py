@@ -36,6 +36,7 @@ __all__ = [
     "horizon_key",
     "merged",
     "narrowed",
+    "pack_horizon",
     "position_key",
     "ready_key",
     "series_of",
@@ -43,6 +44,7 @@ __all__ = [
     "tell",
     "told_into",
     "unite",
+    "unpack_horizon",
 ]
 
 MOST_LOOKUP_ROWS = 1_024
@@ -126,8 +128,21 @@ def horizon_key(endpoint: str) -> bytes:
 
 
 def ready_key(machine: str, endpoint: str, release: str) -> bytes:
-    """Give the key that is there when a machine has prepared all series of a release."""
+    """Give the key that is there when a machine has prepared all series of a release.
+
+    Under it is the horizon that the release began with: its package carries rows for later questions only.
+    """
     return f"ready\0{machine}\0{endpoint}\0{release}".encode()
+
+
+def pack_horizon(horizon: int | None) -> bytes:
+    """Pack from when on questions can be answered, in microseconds; None for any time."""
+    return _encode(horizon)
+
+
+def unpack_horizon(data: bytes | None) -> int | None:
+    """Read from when on questions can be answered; None for any time."""
+    return None if data is None else msgspec.msgpack.decode(data, type=int | None)
 
 
 def position_key(machine: str, endpoint: str) -> bytes:
