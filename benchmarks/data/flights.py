@@ -37,6 +37,7 @@ from lockgate.training.seeds import table_rows
 __all__ = ["Flights", "flights", "version_of"]
 
 _PROJECT = Path(__file__).parents[2] / "examples" / "flight_delay"
+_READY = b"ready"
 _AT = datetime(2014, 1, 1, tzinfo=UTC)
 
 
@@ -94,7 +95,8 @@ def _rows_of(spec: SourceSpec) -> pl.DataFrame:
 
 
 def version_of(year: Flights, folder: Path, store: OnlineStore) -> Version:
-    """Pack a small model of the year and load it as a worker does; it reads a store, as it stands."""
+    """Pack a small model of the year and load it as a worker does; what it looks up is in the store as it is told."""
+    store.change([_READY], lambda _: [pack_horizon(None)])  # nobody prepares it: it is whole as it is
     model, reference = _small_model(year)
     files = {CONTRACT: canonical(_contract(year)), MODEL: model, REFERENCE: canonical(reference)}
     for lookup in year.features.lookups:
@@ -125,13 +127,12 @@ def version_of(year: Flights, folder: Path, store: OnlineStore) -> Version:
         by="bench",
         at=_AT,
     )
-    # Nobody prepares it: it is whole as it is.
-    store.change([b"ready"], lambda _: [pack_horizon(None)])
-    return Version(nothing, release, load_package(folder, digest), store, b"ready")
+    return Version(nothing, release, load_package(folder, digest), store, _READY)
 
 
 def _contract(year: Flights) -> Contract:
     read_online = {lookup.source for lookup in year.features.lookups if lookup.clocked}
+    read_online |= {window.source for window in year.features.windows}
     return Contract(
         request=year.request,
         features=year.features,
@@ -145,7 +146,7 @@ def _contract(year: Flights) -> Contract:
 
 def _small_model(year: Flights) -> tuple[bytes, Reference]:
     x = year.matrix[:: max(1, len(year.matrix) // 1_000)]
-    model = HistGradientBoostingClassifier(max_iter=2, random_state=0).fit(x, np.arange(len(x)) % 2)
+    model = HistGradientBoostingClassifier(max_iter=1, max_leaf_nodes=2, random_state=0).fit(x, np.arange(len(x)) % 2)
     asked = x[:4]
     answers = model.predict_proba(asked)[:, 1]
     rows = tuple(tuple(None if np.isnan(value) else float(value) for value in row) for row in asked)

@@ -24,6 +24,8 @@ class Sizes:
     entities: int = 10_000
     # Flights of the year that are replayed; None for all.
     flights: int | None = None
+    # Of these, for how many all aggregates of windows are compared.
+    windowed: int = 20_000
     # Requests that the brute-force oracle answers.
     oracle: int = 2_000
     # Clean rows in which no skew may be found.
@@ -42,6 +44,7 @@ LITTLE = Sizes(
     joined=1_000,
     entities=20,
     flights=2_000,
+    windowed=200,
     oracle=50,
     clean=1_000,
     rounds=1,

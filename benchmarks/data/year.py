@@ -1,15 +1,17 @@
 """A year of flights asked online and computed offline: the same bits, and nothing known too early.
 
 - Online is the endpoint's own path in this process: the JSON of each request is decoded, what was known is resolved
-  from a store that is fed the sources' rows in the order in which they became available, the fused closure runs, the
+  from a store that is told the sources' rows in the order in which they became available, the fused closure runs, the
   encoder encodes. Offline is the path of training.
 - Rows are compared as bits; a NaN equals a NaN.
 - The oracle looks at every row for a sample of the requests. A value that it does not give is a leak, or a loss.
 """
 
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections import deque
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -17,13 +19,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.data.flights import Flights, flights, version_of
-from benchmarks.data.oracle import LookupOracle
+from benchmarks.data.oracle import LookupOracle, WindowOracle, agree
 from benchmarks.data.sizes import Run
 from benchmarks.harness import Figure, at_most
 from lockgate.features.known import available
 from lockgate.features.series import Told, tell
 from lockgate.features.store import MemoryStore
-from lockgate.serving.version import Version
 
 __all__ = ["measure"]
 
@@ -34,8 +35,7 @@ def measure(run: Run) -> list[Figure]:
     year = flights(run.sizes.flights)
     offline = time.perf_counter() - began
     began = time.perf_counter()
-    store = MemoryStore()
-    online = _replayed(year, version_of(year, run.folder / "package", store), store)
+    online = _replayed(year, run.folder / "package")
     asked = time.perf_counter() - began
     sample = year.served.sample(min(run.sizes.oracle, year.served.height), seed=5)
     wrong = _not_as_the_oracle(year, sample)
@@ -50,43 +50,48 @@ def measure(run: Run) -> list[Figure]:
     ]
 
 
-def _replayed(year: Flights, version: Version, store: MemoryStore) -> NDArray[np.float64]:
+def _replayed(year: Flights, folder: Path) -> NDArray[np.float64]:
     """Tell each row when it became available, ask each request when it was asked."""
-    told = _events(year)
-    coming = next(told, None)
-    seen = []
+    store = MemoryStore()
+    version = version_of(year, folder, store)
+    coming = deque(_told(year))
     fields = [field.name for field in year.request.fields]
-    asked = year.served.select(fields).with_columns(pl.col(year.request.asked_at).dt.timestamp("us").alias("@asked"))
-    for row in asked.iter_rows(named=True):
-        asked_at = row.pop("@asked")
-        known = []
-        while coming is not None and coming.available_time <= asked_at:
-            known.append(coming)
-            coming = next(told, None)
-        tell(store, version.series, known, horizon=asked_at)
-        (question,) = version.read(msgspec.json.encode({"rows": [row]}), {})
-        seen.append(version.look([question])[0].x)
+    asked = year.served.select(*fields, pl.col(year.request.asked_at).dt.timestamp("us").alias("@asked")).to_dicts()
+    seen = []
+    for asked_at, group in groupby(asked, key=itemgetter("@asked")):
+        news = []
+        while coming and coming[0].available_time <= asked_at:
+            news.append(coming.popleft())
+        if news:
+            tell(store, version.series, news, horizon=asked_at)
+        rows = [{name: row[name] for name in fields} for row in group]
+        questions = version.read(msgspec.json.encode({"rows": rows}), {})
+        seen += [one.x for one in version.look(questions)]
     return np.array(seen, dtype=np.float64)
 
 
-def _events(year: Flights) -> Iterator[Told]:
-    """Give the rows of the sources that are read online as they would be posted, in order of availability."""
-    posted = []
+def _told(year: Flights) -> list[Told]:
+    """Give the rows of the sources that are read online, in the order in which they became available."""
+    wanted: dict[str, set[str]] = {}
     for lookup in year.features.lookups:
-        spec, rows = year.sources[lookup.source]
-        if not lookup.clocked:
-            continue
+        if lookup.clocked:
+            wanted.setdefault(lookup.source, set()).update(column.name for column in lookup.columns)
+    for window in year.features.windows:
+        wanted.setdefault(window.source, set()).update(name for name in (window.by, window.value) if name)
+    last = int(year.served[year.request.asked_at].dt.timestamp("us")[-1])
+    told = []
+    for source, names in wanted.items():
+        spec, rows = year.sources[source]
+        columns = sorted(names | ({spec.event_id} if spec.event_id else set()))
         frame = rows.select(
-            pl.lit(spec.name).alias("source"),
             pl.col(spec.key).alias("key"),
             pl.col(spec.event_time or "").dt.timestamp("us").alias("event"),
             available(spec).dt.timestamp("us").alias("known"),
-            pl.struct(column.name for column in lookup.columns).alias("values"),
-        )
-        posted.append(frame.drop_nulls(["key", "event", "known"]))
-    told = [row for frame in posted for row in frame.iter_rows(named=True)]
-    for row in sorted(told, key=lambda row: (row["known"], row["event"])):
-        yield Told(row["source"], row["key"], row["event"], row["known"], row["values"])
+            pl.struct(columns).alias("values"),
+        ).filter(pl.col("known") <= last)
+        frame = frame.drop_nulls(["key", "event"])
+        told += [Told(source, row["key"], row["event"], row["known"], row["values"]) for row in frame.to_dicts()]
+    return sorted(told, key=lambda row: (row.available_time, row.event_time))
 
 
 def _differing_bits(one: NDArray[np.float64], other: NDArray[np.float64]) -> int:
@@ -96,14 +101,14 @@ def _differing_bits(one: NDArray[np.float64], other: NDArray[np.float64]) -> int
 
 def _not_as_the_oracle(year: Flights, sample: pl.DataFrame) -> int:
     """Count the values of a sample that the oracle does not give."""
-    wrong = 0
-    for lookup in year.features.lookups:
-        oracle = LookupOracle(lookup, *year.sources[lookup.source])
-        for row in sample.iter_rows(named=True):
-            known = oracle.ask(row[lookup.by], row[year.request.asked_at])
-            wrong += sum(not _same(row[f"{lookup.source}.{name}"], value) for name, value in known.items())
-    return wrong
-
-
-def _same(found: Any, expected: Any) -> bool:  # noqa: ANN401 - values of any column
-    return bool(found == expected) and (found is None) == (expected is None)
+    asked_at = year.request.asked_at
+    oracles: list[tuple[str, str, LookupOracle | WindowOracle]] = [
+        *((one.source, one.by, LookupOracle(one, *year.sources[one.source])) for one in year.features.lookups),
+        *((one.name, one.by, WindowOracle(one, *year.sources[one.source])) for one in year.features.windows),
+    ]
+    return sum(
+        not agree(row[f"{name}.{column}"], value)
+        for row in sample.iter_rows(named=True)
+        for name, by, oracle in oracles
+        for column, value in oracle.ask(row[by], row[asked_at]).items()
+    )

@@ -5,47 +5,12 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from typing import Any
 
-import httpx
 import pytest
 
 from tests.making.parcels import commit
+from tests.making.up import Running, parcel
 from tests.making.workshop import Workshop, wait_for
-
-
-class Running:
-    """A workshop with everything running."""
-
-    def __init__(self, workshop: Workshop) -> None:
-        self.workshop = workshop
-        self.process = workshop.begin("up", "--port", "0", "--control-port", "0", "--tether")
-        self.up: dict[str, Any] = {}
-        wait_for(self._answers)
-        token = (workshop.state / "access" / "token").read_text()
-        self.headers = {"Authorization": f"Bearer {token}"}
-
-    def _answers(self) -> bool:
-        path = self.workshop.state / "run" / "up.json"
-        assert self.process.poll() is None, self.process.communicate()
-        self.up = json.loads(path.read_text()) if path.exists() else {}
-        return bool(self.up)
-
-    def post(self, path: str, body: object, *, to: str = "control", **headers: str) -> httpx.Response:
-        return httpx.post(f"{self.up[to]}{path}", json=body, headers={**self.headers, **headers}, timeout=60)
-
-    def get(self, path: str, **headers: str) -> httpx.Response:
-        return httpx.get(f"{self.up['control']}{path}", headers={**self.headers, **headers}, timeout=60)
-
-    def predict(self, *rows: dict[str, Any]) -> dict[str, Any]:
-        answer = self.post("/v1/predict/parcels", {"rows": rows}, to="predict")
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.communicate(timeout=20)
 
 
 @pytest.fixture
@@ -53,11 +18,6 @@ def running(shipped: Workshop) -> Iterator[Running]:
     found = Running(shipped)
     yield found
     found.stop()
-
-
-def parcel(number: int = 1, **fields: object) -> dict[str, Any]:
-    row = {"parcel": f"q{number}", "sent_at": "2026-04-11T10:00:00Z", "depot": "ams", "service": "day", "weight": 12.5}
-    return {**row, **fields}
 
 
 def test_a_prediction_is_answered_told_about_and_explained(running: Running) -> None:

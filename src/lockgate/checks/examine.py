@@ -67,7 +67,7 @@ def examine(
         rows_in=around.rows_in,
         rows=answers[_ROWS],
         left_out=dict(around.left_out),
-        quarantined=around.quarantined,
+        quarantine=around.quarantine,
         results=results,
         columns=columns_seen(schema, answers),
         verdict=worst(result.verdict for result in results),
@@ -144,6 +144,7 @@ def _finding(rule: Rule, answers: Mapping[str, Any], around: Around) -> Finding:
 def _did_not_run(rule: Rule, reason: str) -> RuleResult:
     return RuleResult(
         rule=rule.name,
+        columns=rule.columns,
         condition=condition_of(rule),
         rows=None,
         failures=0,
@@ -163,6 +164,7 @@ def _result(
     broken = rule.kind in ROW_RULES and found.failures > 0
     return RuleResult(
         rule=rule.name,
+        columns=rule.columns,
         condition=condition_of(rule),
         rows=rows,
         failures=found.failures,

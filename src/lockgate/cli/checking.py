@@ -83,6 +83,8 @@ def _show_report(report: dict[str, Any], console: Console) -> None:
         verdict = f"[{colour}]{one['verdict']}[/]"
         table.add_row(verdict, one["condition"] + note, rows, f"{one['failures']:,}", measured, f"{one['at_most']:.4g}")
     console.print(table)
+    if report["quarantine"]:
+        console.print(f"  [yellow]{report['quarantine']['rows']:,} rows in quarantine[/]")
     for one in report["results"]:
         for example in one["examples"][:_SHOWN]:
             shown = ", ".join(f"{name}={value}" for name, value in example.items())

@@ -28,6 +28,13 @@ app.add_typer(token_app, name="token")
 
 State = Annotated[Path, typer.Option("--state", envvar="LOCKGATE_STATE", help="The state folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Ledger = Annotated[
+    str, typer.Option(help="Where the ledger is: sqlite:///PATH or postgresql://USER@HOST/DATABASE; remembered.")
+]
+Blobs = Annotated[str, typer.Option(help="Where the blobs are: file:///PATH or s3://BUCKET/PREFIX; remembered.")]
+Store = Annotated[
+    str, typer.Option(help="Where the online store is: sqlite:///PATH or valkey://HOST:PORT/DB; remembered.")
+]
 _STATE = Path(".lockgate")
 
 
@@ -103,11 +110,31 @@ def up(
     control_port: Annotated[int, typer.Option(help="Where the control plane answers.")] = 8441,
     once: Annotated[bool, typer.Option("--once", help="Stop everything when a process dies.")] = False,  # noqa: FBT002 - a flag
     tether: Annotated[bool, typer.Option("--tether", help="Stop when standard input closes.")] = False,  # noqa: FBT002 - a flag
+    ledger: Ledger = "",
+    blobs: Blobs = "",
+    store: Store = "",
 ) -> None:
     """Run the control plane and every endpoint, in the foreground."""
     from lockgate.cli.running import run_everything  # noqa: PLC0415 - a command loads what it needs
+    from lockgate.engine.stores import Stores  # noqa: PLC0415 - likewise
 
-    run_everything(state, port=port, control_port=control_port, once=once, tether=tether)
+    stores = Stores(ledger=ledger, blobs=blobs, store=store)
+    run_everything(state, stores, port=port, control_port=control_port, once=once, tether=tether)
+
+
+@app.command()
+def move(
+    state: State = _STATE,
+    ledger: Ledger = "",
+    blobs: Blobs = "",
+    store: Store = "",
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Move an installation to other stores: copies, verifies, and works there from then on."""
+    from lockgate.cli.moving import move_everything  # noqa: PLC0415 - a command loads what it needs
+    from lockgate.engine.stores import Stores  # noqa: PLC0415 - likewise
+
+    move_everything(state, Stores(ledger=ledger, blobs=blobs, store=store), as_json=as_json)
 
 
 @app.command()

@@ -33,6 +33,12 @@ def gates(release: dict[str, Any], console: Console | None = None) -> None:
         colour = _COLOURS[one["verdict"]]
         note = f"\n[dim]{one['note']}[/]" if one["note"] else ""
         table.add_row(one["gate"], f"[{colour}]{one['verdict']}[/]", one["expected"], one["found"] + note)
+    checks = Table(title="checks", title_justify="left", box=None, pad_edge=False)
+    for name in ("stage", "verdict", "found"):
+        checks.add_column(name, overflow="fold")
+    for one in release["checks"]:
+        checks.add_row(one["place"], f"[{_COLOURS[one['verdict']]}]{one['verdict']}[/]", one["found"])
+    (console or Console()).print(checks)
     (console or Console()).print(table)
 
 

@@ -8,11 +8,11 @@ from msgspec.structs import replace
 from lockgate.checks.examine import Around, examine
 from lockgate.kernel.canonical import Digest
 from lockgate.kernel.errors import GateClosed
-from lockgate.kernel.verdicts import worst
+from lockgate.kernel.verdicts import Verdict, worst
 from lockgate.project.blueprint import Blueprint
 from lockgate.records.check import ALONE, CheckReport, Rule, RuleResult, Stage
 
-__all__ = ["Watch", "guards", "keys_wanted", "rules_of", "said", "stop_on_checks"]
+__all__ = ["Watch", "guards", "keys_wanted", "quarantines", "rules_of", "said", "stop_on_checks", "summed_up"]
 
 
 def rules_of(blueprint: Blueprint, stage: Stage, source: str = "") -> list[Rule]:
@@ -31,6 +31,11 @@ def guards(blueprint: Blueprint) -> tuple[Rule, ...]:
         and all(column in fields for column in rule.columns)
         and (rule.kind != "missing" or fields[rule.column].nullable)  # the contract says the rest
     )
+
+
+def quarantines(blueprint: Blueprint, source: str) -> list[Rule]:
+    """Give the rules that split rows of a source off."""
+    return [rule for rule in rules_of(blueprint, Stage.KEPT, source) if rule.quarantine]
 
 
 def keys_wanted(rules: Sequence[Rule]) -> list[tuple[str, str]]:
@@ -76,11 +81,21 @@ def said(report: CheckReport, result: RuleResult) -> str:
         seen = f"{result.failures:,} of {result.rows:,} rows break it ({share:.2%}, at most {result.at_most:.2%})"
     elif result.rows is not None and result.measured is not None and not result.failures:
         seen = f"{result.measured:.3g}, at most {result.at_most:g}{f' ({seen})' if seen else ''}"
-    example = next(iter(result.examples), None)
+    example = next(({**{one: row[one] for one in result.columns}, **row} for row in result.examples), None)
     shown = (
         f"; for example {', '.join(f'{name}={value}' for name, value in list(example.items())[:4])}" if example else ""
     )
     return f"{report.place}: {result.condition}: {seen}{shown}"
+
+
+def summed_up(report: CheckReport) -> str:
+    """Say in one line what came in, what came out, and which rules do not simply hold."""
+    came = f"{report.rows_in:,} rows in, " if report.rows_in is not None else ""
+    lost = "".join(f", {count:,} {reason}" for reason, count in report.left_out.items() if count)
+    split = f", {report.quarantine.rows:,} in quarantine" if report.quarantine else ""
+    odd = [f"{one.condition}: {one.verdict.value}" for one in report.results if one.verdict is not Verdict.PASS]
+    rules = f"{len(report.results)} rule{'' if len(report.results) == 1 else 's'}"
+    return f"{came}{report.rows:,} rows{lost}{split}; {rules}{': ' + '; '.join(odd) if odd else ' hold'}"
 
 
 def stop_on_checks(reports: Sequence[CheckReport]) -> None:

@@ -144,6 +144,7 @@ def _asked(
         },
         rows_before=before[-1] if before else None,
         at=stored.at if stored else None,
+        quarantine=str(scratch / f"quarantine-{spec.name}.parquet"),
     )
 
 

@@ -1,4 +1,4 @@
-"""An installation: a state folder with its ledger, blobs, keys and tokens, opened for the control plane."""
+"""An installation: a state folder with its keys and tokens, its ledger and blobs, opened for the control plane."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,20 +7,24 @@ from pathlib import Path
 
 import msgspec
 
+from lockgate.engine.occupied import in_use
+from lockgate.engine.stores import Stores, remember, settle
 from lockgate.kernel.access import Access, Grant, Scope, mint
 from lockgate.kernel.canonical import canonical
 from lockgate.kernel.clock import Clock
 from lockgate.kernel.errors import Conflict, Unavailable
 from lockgate.kernel.folders import StateFolder, replace_file
-from lockgate.ledger.blobs import disk_blobs
-from lockgate.ledger.sql import SqlLedger
+from lockgate.ledger.opening import open_blobs, open_ledger
 from lockgate.packages.signing import make_key
 from lockgate.registry.shelf import Shelf
+from lockgate.serving.installed import machine_of
 
 __all__ = ["LOCAL", "Installation", "add_token", "installation", "read_access"]
 
 LOCAL = "local"
 """The name of the local user's token."""
+
+_AS_BEFORE = Stores()
 
 
 class Installation(msgspec.Struct, frozen=True):
@@ -32,27 +36,43 @@ class Installation(msgspec.Struct, frozen=True):
     shelf: Shelf
     # Its control clock.
     clock: Clock
+    # Where everything is kept, as URLs.
+    stores: Stores
+    # What tells it from others that share its ledger.
+    name: str
 
 
 @contextmanager
-def installation(root: Path, clock: Clock) -> Iterator[Installation]:
+def installation(root: Path, clock: Clock, asked: Stores = _AS_BEFORE) -> Iterator[Installation]:
     """Open an installation; made if it does not exist: ledger, signing key, the local user's token.
 
+    Args:
+        root: the state folder.
+        clock: the control clock.
+        asked: where to keep everything; what is not said is where it was, or in the folder.
+
     Raises:
-        Unavailable: the folder can't be written.
+        Conflict: it keeps its ledger or blobs in another place.
+        Unavailable: the folder can't be written, or a store can't be reached.
     """
     state = StateFolder(root.resolve())
     try:
         state.root.mkdir(parents=True, exist_ok=True)
         make_key(state.signing_key, state.trust)
         _ensure_local_token(state)
-        blobs = disk_blobs(state.blobs)
+        name = machine_of(state)
     except OSError as error:
         msg = f"The state folder {state.root} can't be written"
         hint = "Name another one: --state DIR, or LOCKGATE_STATE."
         raise Unavailable(msg, expected="a folder that this user can write", found=str(error), way_out=hint) from error
-    with SqlLedger(f"sqlite:///{state.ledger}") as ledger:
-        yield Installation(state, Shelf(ledger, blobs, state), clock)
+    with in_use(state):
+        settled = settle(state, asked)
+        opened = settled.opened.urls(state)
+        blobs = open_blobs(opened.blobs)
+        with open_ledger(opened.ledger) as ledger:
+            # Only now: what can't be opened is not remembered.
+            remember(state, settled.kept)
+            yield Installation(state, Shelf(ledger, blobs, state), clock, opened, name)
 
 
 def _ensure_local_token(state: StateFolder) -> None:

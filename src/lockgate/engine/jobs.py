@@ -20,9 +20,10 @@ from lockgate.project.blueprint import Blueprint
 from lockgate.project.load import function_of, load
 from lockgate.records.check import CheckReport, Rule, Stage
 from lockgate.records.features import FeatureSet, FieldKind, TrainingSet
-from lockgate.records.snapshot import Snapshot
+from lockgate.records.snapshot import RowFile, Snapshot
 from lockgate.records.source import SourceSpec
 from lockgate.records.training import ModelSpec
+from lockgate.rules.frames import broken_by
 from lockgate.snapshots.take import take, write_rows
 from lockgate.sources.read import kind_of_type, read
 from lockgate.training.assemble import Rows, assemble, known_until
@@ -66,6 +67,8 @@ class SourceRows(msgspec.Struct, kw_only=True):
     spec: SourceSpec
     # For each file where it is, and the floor of its rows' available time.
     files: list[tuple[str, datetime | None]]
+    # Rows that break one of these are not given.
+    quarantine: list[Rule] = []
 
 
 class ToExamine(msgspec.Struct, kw_only=True):
@@ -83,6 +86,8 @@ class ToExamine(msgspec.Struct, kw_only=True):
     rows_before: int | None = None
     # When the rows were read.
     at: datetime | None = None
+    # Where rows go that are split off; nowhere if empty.
+    quarantine: str = ""
 
 
 class Fit(msgspec.Struct, kw_only=True):
@@ -128,8 +133,22 @@ def examine_kept(asked: ToExamine) -> CheckReport:
         name: pl.concat([pl.scan_parquet(path).select(key) for path in files]).collect().to_series()
         for name, (key, files) in asked.keys.items()
     }
-    around = Around(rows_in=asked.rows_in, rows_before=asked.rows_before, at=asked.at, keys=keys)
+    around = Around(
+        rows_in=asked.rows_in,
+        rows_before=asked.rows_before,
+        at=asked.at,
+        keys=keys,
+        quarantine=_split_off(asked, rows),
+    )
     return examine(rows, asked.rules, on=asked.snapshot, stage=Stage.KEPT, source=asked.spec.name, around=around)
+
+
+def _split_off(asked: ToExamine, rows: pl.LazyFrame) -> RowFile | None:
+    rules = [rule for rule in asked.rules if rule.quarantine]
+    if not rules or not asked.quarantine:
+        return None
+    frame = rows.filter(broken_by(rules, dict(rows.collect_schema()))).collect()
+    return write_rows(frame, Path(asked.quarantine)) if frame.height else None
 
 
 def _told_last(spec: SourceSpec) -> pl.Expr:
@@ -200,7 +219,15 @@ def _measure(_: Path, __: Path, arguments: dict[str, Any], ___: Report) -> Measu
 
 def _rows(sources: dict[str, Any]) -> Rows:
     given = msgspec.convert(sources, dict[str, SourceRows])
-    return {name: (one.spec, known_rows(one.spec, one.files).collect()) for name, one in given.items()}
+    return {name: (one.spec, _sound_rows(one).collect()) for name, one in given.items()}
+
+
+def _sound_rows(source: SourceRows) -> pl.LazyFrame:
+    """Give the rows of a source that nothing was said against."""
+    rows = known_rows(source.spec, source.files)
+    if not source.quarantine:
+        return rows
+    return rows.filter(~broken_by(source.quarantine, dict(rows.collect_schema())))
 
 
 JOBS: dict[str, Callable[[Path, Path, dict[str, Any], Report], Any]] = {

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from lockgate.engine.checking import guards, keys_wanted, rules_of, stop_on_checks
+from lockgate.engine.checking import guards, keys_wanted, quarantines, rules_of, stop_on_checks
 from lockgate.engine.children import Job, run_child
 from lockgate.engine.delivery import current_plan, deliver, ensure_endpoint
 from lockgate.engine.examining import examine_somewhere
@@ -147,9 +147,13 @@ class _Made:
                     rows_in=self.shelf.get(CheckReport, self.report_ids[f"{spec.name} as read"]).rows,
                     rows_before=before[-1] if before else None,
                     at=at,
+                    quarantine=str(self.walk.scratch / f"quarantine-{spec.name}.parquet"),
                 )
                 scratch = self.walk.scratch / f"check-{spec.name}"
-                return {"report": self.walk.keep(examine_somewhere(asked, self.walk.line.folder, scratch))}
+                report = examine_somewhere(asked, self.walk.line.folder, scratch)
+                if report.quarantine is not None:
+                    self.shelf.blobs.put_file(Path(asked.quarantine))
+                return {"report": self.walk.keep(report)}
 
             consumed = {
                 "snapshot": self.taken[spec.name][0],
@@ -174,7 +178,9 @@ class _Made:
             "features": digest_of(self.bound),
             "outcome": digest_of(self.blueprint.outcome),
             "test": f"{self.blueprint.model.test_seconds:g} s",
-            "rules": digest_of([canonical(rule).decode() for rule in self.blueprint.rules if not rule.source]),
+            "rules": digest_of(
+                [canonical(rule).decode() for rule in self.blueprint.rules if rule.quarantine or not rule.source]
+            ),
         }
 
         def work() -> dict[str, Digest]:
@@ -405,7 +411,12 @@ class _Made:
         return path
 
     def _source_rows(self) -> dict[str, object]:
-        rows = {one.name: SourceRows(spec=one, files=self._source_files(one.name)) for one in self.blueprint.sources}
+        rows = {
+            one.name: SourceRows(
+                spec=one, files=self._source_files(one.name), quarantine=quarantines(self.blueprint, one.name)
+            )
+            for one in self.blueprint.sources
+        }
         return {name: msgspec.to_builtins(one) for name, one in rows.items()}
 
     def _contract(self) -> Contract:

@@ -12,6 +12,7 @@ import uvicorn
 from lockgate.engine.api.app import make_app
 from lockgate.engine.clock import now
 from lockgate.engine.delivery import endpoint_names, install_current
+from lockgate.engine.following import Follower
 from lockgate.engine.installation import Installation, installation
 from lockgate.engine.runner import Runner
 
@@ -28,7 +29,9 @@ def main() -> None:
     with installation(options.state, now) as where:
         restore(where)
         runner = Runner(where, attended=False)
-        threading.Thread(target=runner.keep_going, name="runner", daemon=True).start()
+        follower = Follower(where)
+        for one in (runner, follower):
+            threading.Thread(target=one.keep_going, name=type(one).__name__, daemon=True).start()
         listening = socket.socket(fileno=options.socket_fd)
         app = make_app(where, runner, port=listening.getsockname()[1])
         config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
@@ -36,6 +39,7 @@ def main() -> None:
         threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
         server.run(sockets=[listening])
         runner.stop()
+        follower.stop()
 
 
 class _Server(uvicorn.Server):

@@ -4,6 +4,8 @@
 - A walk that ended is not resumed; shipping again opens a new one, which finds all that has not changed already done.
 - A walk whose walker died is free once its lease expires, or at once where the walker was a process of this host.
 - A walk that a person attended stops with them; the same command goes on with it. Any other goes on by itself.
+- A walk is the installation's that opened it: only there are its folder and its scratch. Others on the same ledger see
+  how it ends.
 """
 
 import secrets
@@ -62,6 +64,7 @@ def open_line(
         environment=digest_of(environment()),
         parameters={"as_of": utc(as_of).isoformat() if as_of else None, "rollout": rollout},
         attended=attended,
+        installation=where.name,
         by=by,
         at=where.clock(),
     )
@@ -69,7 +72,8 @@ def open_line(
 
 
 def _open_or_attach(where: Installation, line: Line, tree: Any) -> Line:  # noqa: ANN401 - the Tree; kept once
-    shipped = digest_of([line.folder, line.commit, line.code, line.environment, canonical(line.parameters).decode()])
+    place = [line.installation, line.folder, line.commit]
+    shipped = digest_of([*place, line.code, line.environment, canonical(line.parameters).decode()])
     name = f"shipping/{shipped}"
     records, pointers = where.shelf.ledger.records, where.shelf.ledger.pointers
     under_way = pointers.read(name)
@@ -119,11 +123,11 @@ def has_ended(where: Installation, line: Line) -> bool:
 
 
 def unfinished(where: Installation) -> list[Line]:
-    """Give the walks that have not ended and are not attended, oldest first."""
+    """Give this installation's walks that have not ended and are not attended, oldest first."""
     records = where.shelf.ledger.records
     recent = reversed(records.latest("line", limit=200))
     lines = [parse(one.body, Line) for one in recent if records.get("line-end", one.id) is None]
-    return [line for line in lines if not line.attended]
+    return [line for line in lines if not line.attended and line.installation == where.name]
 
 
 def advance(where: Installation, line: Line) -> bool:

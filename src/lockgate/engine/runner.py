@@ -1,5 +1,6 @@
 """Walks what is shipped, in threads of this process: when woken, and whatever an earlier process left behind."""
 
+import sys
 import threading
 import traceback
 
@@ -41,8 +42,11 @@ class Runner:
     def keep_going(self) -> None:
         """Take up walks that nobody walks, until `stop`."""
         while not self._stopping.wait(_LOOK_AGAIN):
-            for line in unfinished(self._where):
-                self.wake(line)
+            try:
+                for line in unfinished(self._where):
+                    self.wake(line)
+            except LockgateError as error:
+                sys.stderr.write(f"No walk is taken up now: {error}\n")  # the ledger will be there again
 
     def stop(self) -> None:
         """Take up nothing more."""

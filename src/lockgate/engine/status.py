@@ -4,12 +4,14 @@ from typing import Any
 
 import msgspec
 
+from lockgate.engine.checking import summed_up
 from lockgate.engine.delivery import ask_supervisor, current_plan, endpoint_names, find_endpoint
 from lockgate.engine.installation import Installation
 from lockgate.kernel.canonical import Digest, Instant, parse
 from lockgate.monitoring.daily import Cohorts, read_cohorts
 from lockgate.packages.folder import PackageReader
 from lockgate.packages.runtime import CONTRACT
+from lockgate.records.check import CheckReport
 from lockgate.records.features import TrainingSet
 from lockgate.records.line import Line, LineEnd
 from lockgate.records.monitoring import DailyMetric
@@ -32,6 +34,16 @@ class GateResult(msgspec.Struct, kw_only=True):
     note: str
 
 
+class CheckSeen(msgspec.Struct, kw_only=True):
+    """What the checks of one stage saw, for people."""
+
+    # The stage: `weather as kept`.
+    place: str
+    verdict: str
+    # In words: rows in and out, rules, what warned.
+    found: str
+
+
 class ReleaseSeen(msgspec.Struct, kw_only=True):
     """A release of an endpoint."""
 
@@ -47,6 +59,7 @@ class ReleaseSeen(msgspec.Struct, kw_only=True):
     training_rows: int
     learnt_until: Instant
     snapshots: dict[str, Digest]
+    checks: list[CheckSeen]
     gates: list[GateResult]
 
 
@@ -157,11 +170,17 @@ def _release(where: Installation, digest: Digest, level: str) -> ReleaseSeen:
         training_rows=rows.train_rows,
         learnt_until=rows.test_from,
         snapshots=rows.snapshots,
+        checks=[_check(where, digest) for one in verdicts if one.gate == "data checks" for digest in one.evidence],
         gates=[
             GateResult(gate=one.gate, verdict=one.verdict.value, expected=one.expected, found=one.found, note=one.note)
             for one in verdicts
         ],
     )
+
+
+def _check(where: Installation, digest: Digest) -> CheckSeen:
+    report = where.shelf.get(CheckReport, digest)
+    return CheckSeen(place=report.place, verdict=report.verdict.value, found=summed_up(report))
 
 
 def metrics_of(where: Installation, name: str) -> EndpointMetrics:

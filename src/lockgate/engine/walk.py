@@ -19,7 +19,7 @@ import msgspec
 
 from lockgate.engine.installation import Installation
 from lockgate.kernel.canonical import Digest, canonical, digest_of, parse
-from lockgate.kernel.errors import Conflict
+from lockgate.kernel.errors import Conflict, Unavailable
 from lockgate.ledger.protocols import Entry, Lease
 from lockgate.records.line import Line, Step
 
@@ -137,6 +137,8 @@ class Walk:
                 self._lease = leases.renew(self._lease, now=self.where.clock(), span=LEASE_SPAN)
             except Conflict:
                 return  # lost; the next write is refused by the fence and says so
+            except Unavailable:
+                continue  # the ledger may be there again before the lease ends
 
     def close(self) -> None:
         """Stop renewing and give the lease up."""

@@ -1,5 +1,6 @@
 """Where things lie in the state folder. The layout is the same for the control plane and for endpoint workers.
 
+stores.json          where ledger, blobs and online store are, if not here; mode 0600
 ledger.db            records, pointers, leases          (control plane only)
 blobs/               content-addressed bytes            (control plane only)
 keys/release.pem     the signing key, mode 0600         (control plane only)
@@ -8,8 +9,9 @@ access/grants.json   who may do what; access/token is the local user's, mode 060
 packages/<digest>/   unpacked packages
 endpoints/<name>/    plan.json, endpoint.json, releases/<digest>.json
 log/<name>/          segments of predictions, outcomes and events
-store/online.db      what look-ups and windows read, unless a store is named; store/machine names this log
-run/up.json          what is running, and where to reach it
+store/online.db      what look-ups and windows read, unless a store is named
+store/machine        the name of this folder among others that share its ledger or its online store
+run/up.json          what is running, and where to reach it; run/lock and run/use say that somebody works here
 work/<line>/         scratch of a walk, progress.jsonl
 """
 
@@ -26,6 +28,11 @@ class StateFolder(msgspec.Struct, frozen=True):
     """The paths inside a state folder."""
 
     root: Path
+
+    @property
+    def stores(self) -> Path:
+        """Where everything is kept, if not in this folder."""
+        return self.root / "stores.json"
 
     @property
     def ledger(self) -> Path:
@@ -69,13 +76,23 @@ class StateFolder(msgspec.Struct, frozen=True):
 
     @property
     def machine(self) -> Path:
-        """The name under which this log is known to a store that several machines share."""
+        """The name of this state folder among others that share its ledger or its online store."""
         return self.root / "store" / "machine"
 
     @property
     def up(self) -> Path:
         """What is running: where, and as which process."""
         return self.root / "run" / "up.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the supervisor."""
+        return self.root / "run" / "lock"
+
+    @property
+    def use(self) -> Path:
+        """Held by whoever has the installation open: shared by those who work, alone by who moves it."""
+        return self.root / "run" / "use"
 
     @property
     def endpoints(self) -> Path:

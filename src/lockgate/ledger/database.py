@@ -35,6 +35,9 @@ class _Backend(Protocol):
     def name(self) -> str:
         """Where it is, for people; without secrets."""
 
+    def count_on(self, connection: Connection) -> None:
+        """Have the next record's place follow the highest there, after places were written by us."""
+
     def engine(self) -> Engine:
         """Make the engine; transactions with the option `lockgate_writes` take turns."""
 
@@ -77,6 +80,15 @@ class Database:
         """Read and write, alone."""
         with self._transaction(self._writer) as connection:
             yield connection
+
+    @property
+    def name(self) -> str:
+        """Where it is, for people."""
+        return self._backend.name
+
+    def count_on(self, connection: Connection) -> None:
+        """Have the next record's place follow the highest there; called by who wrote places itself."""
+        self._backend.count_on(connection)
 
     def close(self) -> None:
         """Close all connections."""

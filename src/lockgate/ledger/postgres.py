@@ -123,6 +123,13 @@ class PostgresBackend:
         query = {name: value for name, value in self._url.query.items() if name not in _SECRETS}
         return self._url.set(drivername="postgresql", query=query).render_as_string(hide_password=True)
 
+    def count_on(self, connection: Connection) -> None:
+        """Set the sequence that gives the places: it knows nothing of those that were written beside it."""
+        connection.exec_driver_sql(
+            "SELECT setval(pg_get_serial_sequence('records', 'sequence'), max(sequence)) FROM records"
+            " HAVING max(sequence) IS NOT NULL"
+        )
+
     def translate(self, error: SQLAlchemyError) -> Broken:
         """Say in our words what PostgreSQL refused."""
         cause = getattr(error, "orig", None) or error

@@ -75,6 +75,9 @@ class SqliteBackend:
         """The path of its file."""
         return str(self._url.database)
 
+    def count_on(self, connection: Connection) -> None:
+        """Do nothing: SQLite itself remembers the highest place that was written."""
+
     def translate(self, error: SQLAlchemyError) -> Broken:
         """Say in our words what SQLite refused."""
         cause = getattr(error, "orig", None)

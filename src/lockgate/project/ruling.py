@@ -90,6 +90,7 @@ def _later(
     fields = [field.name for field in request.fields]
     joined = [*fields, outcome.name]
     joined += [f"{lookup.source}.{column.name}" for lookup in features.lookups for column in lookup.columns]
+    joined += [f"{window.name}.{column.name}" for window in features.windows for column in window.columns]
     yield Stage.LABELLED, project.labelled, [*fields, outcome.name]
     yield Stage.JOINED, project.joined, joined
     yield Stage.TRAIN, project.training_set, joined

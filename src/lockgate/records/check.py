@@ -7,6 +7,7 @@ import msgspec
 
 from lockgate.kernel.canonical import Digest, Record
 from lockgate.kernel.verdicts import Verdict
+from lockgate.records.snapshot import RowFile
 
 __all__ = ["ALONE", "CheckReport", "ColumnProfile", "Profile", "Rule", "RuleResult", "Stage", "place_of"]
 
@@ -71,6 +72,8 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     # The rule's name.
     rule: str
+    # The columns it reads.
+    columns: tuple[str, ...] = ()
     # The condition that had to be met, in words.
     condition: str
     # How many rows it was evaluated on. None: it did not run, which is a failure.
@@ -149,8 +152,8 @@ class CheckReport(Record, tag="check-report/1", frozen=True, kw_only=True):
     rows: int
     # Rows that did not come out, by reason.
     left_out: dict[str, int] = {}
-    # How many rows were split off, because they broke a rule that says so.
-    quarantined: int = 0
+    # The rows that were split off because they broke a rule that says so: kept, but never learnt from.
+    quarantine: RowFile | None = None
     # One result for each rule, in the order of declaration.
     results: tuple[RuleResult, ...]
     # What the columns looked like.

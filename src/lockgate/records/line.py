@@ -34,6 +34,8 @@ class Line(Record, tag="line/1", frozen=True, kw_only=True):
     parameters: dict[str, Any]
     # Whether it stops with the command that opened it; else the control plane goes on with it by itself.
     attended: bool
+    # The installation that opened it, which alone has its folder; empty where none was named.
+    installation: str = ""
     # Who opened it, and when by the control clock.
     by: str
     at: Instant

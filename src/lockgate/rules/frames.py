@@ -6,7 +6,7 @@
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import polars as pl
 
@@ -14,7 +14,7 @@ from lockgate.records.check import Rule
 from lockgate.records.features import FieldKind
 from lockgate.rules.rows import BROKEN_ON_ROWS
 
-__all__ = ["ROW_RULES", "Keys", "Schema", "Unfit", "broken_rows", "count_broken", "kind_of"]
+__all__ = ["ROW_RULES", "Keys", "Schema", "Unfit", "broken_by", "broken_rows", "count_broken", "kind_of"]
 
 Schema = Mapping[str, pl.DataType]
 """The columns of a frame and their types."""
@@ -54,6 +54,17 @@ def broken_rows(rule: Rule, schema: Schema, keys: Keys) -> pl.Expr:
             msg = f"there is no column {column}"
             raise Unfit(msg)
     return ROW_RULES[rule.kind](rule, schema, keys)
+
+
+def broken_by(rules: Iterable[Rule], schema: Schema) -> pl.Expr:
+    """Give the rows that break one of several rules about single rows; a rule that can't run breaks none."""
+    broken = []
+    for rule in rules:
+        try:
+            broken.append(broken_rows(rule, schema, {}).fill_null(value=False))
+        except Unfit:
+            continue  # its result says so, and stops the line
+    return pl.any_horizontal(broken) if broken else pl.lit(value=False)
 
 
 def count_broken(rule: Rule, schema: Schema, keys: Keys) -> pl.Expr:

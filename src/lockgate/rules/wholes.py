@@ -15,6 +15,7 @@ import polars as pl
 from lockgate.kernel.verdicts import Verdict
 from lockgate.records.check import Rule
 from lockgate.records.features import FieldKind
+from lockgate.records.snapshot import RowFile
 from lockgate.rules import distances
 from lockgate.rules.frames import Schema, Unfit, kind_of
 
@@ -36,8 +37,8 @@ class Around(NamedTuple):
     keys: Mapping[str, pl.Series] = {}
     # Rows that did not come out of the transformation, by reason.
     left_out: Mapping[str, int] = {}
-    # How many rows were split off.
-    quarantined: int = 0
+    # The rows that were split off.
+    quarantine: RowFile | None = None
 
 
 class Finding(NamedTuple):

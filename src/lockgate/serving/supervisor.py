@@ -208,7 +208,7 @@ def _supervise(given: argparse.Namespace) -> Death | None:
     run = state.up.parent
     run.mkdir(parents=True, exist_ok=True)
     run.chmod(0o700)
-    with _only_one(run / "lock"), admin_folder(run) as admin, contextlib.ExitStack() as sockets:
+    with _only_one(state.lock), admin_folder(run) as admin, contextlib.ExitStack() as sockets:
         # The processes of one that was killed let go of their port within a second.
         patience = _AFTER_A_CRASH if state.up.exists() else 0.0
         state.up.unlink(missing_ok=True)

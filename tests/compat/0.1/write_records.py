@@ -204,11 +204,12 @@ RECORDS: tuple[Record, ...] = (
         rows_in=103,
         rows=100,
         left_out={"never got an outcome": 3},
-        quarantined=2,
+        quarantine=RowFile(digest=C, bytes=512, rows=2),
         columns=(ColumnProfile(name="origin", type="String", nulls=0),),
         results=(
             RuleResult(
                 rule="between(wind)",
+                columns=("wind",),
                 condition="0 ≤ wind ≤ 150.5",
                 rows=100,
                 failures=1,
@@ -382,6 +383,7 @@ RECORDS: tuple[Record, ...] = (
         environment=B,
         parameters={"as_of": "2013-03-01T00:00:00Z", "rollout": True},
         attended=True,
+        installation="3f1c09aa52e7b6d4",
         by="ada",
         at=AT,
     ),

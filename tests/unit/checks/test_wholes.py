@@ -15,6 +15,7 @@ from lockgate.checks.profile import profile_of
 from lockgate.kernel.canonical import sha256
 from lockgate.kernel.verdicts import Verdict
 from lockgate.records.check import CheckReport, Rule, RuleResult, Stage
+from lockgate.records.snapshot import RowFile
 from lockgate.rules.wholes import WHOLE_RULES
 
 ON = sha256(b"rows")
@@ -170,7 +171,7 @@ def test_a_profile_is_that_of_plain_python(values: list[float | None]) -> None:
 
 
 def test_a_report_says_where_it_stood_and_what_the_columns_looked_like() -> None:
-    around = Around(rows_in=6, left_out={"never got an outcome": 2}, quarantined=1)
+    around = Around(rows_in=6, left_out={"never got an outcome": 2}, quarantine=RowFile(digest=ON, bytes=9, rows=1))
     report: CheckReport = examine(FRAME, [], on=ON, stage=Stage.LABELLED, around=around)
 
     assert (report.place, report.rows_in, report.rows, report.left_out) == (
@@ -179,7 +180,7 @@ def test_a_report_says_where_it_stood_and_what_the_columns_looked_like() -> None
         4,
         {"never got an outcome": 2},
     )
-    assert report.quarantined == 1
+    assert report.quarantine is not None
     size = report.columns[2]
     assert (size.name, size.nulls, size.nans, size.low, size.high, size.mean) == ("size", 1, 1, 1.0, 2.0, None)
 
