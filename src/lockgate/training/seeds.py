@@ -20,7 +20,12 @@ from lockgate.records.source import SourceSpec
 
 __all__ = ["seed_rows", "table_rows", "travelling"]
 
-_TYPES: dict[FieldKind, Any] = {FieldKind.BOOL: pl.Boolean, FieldKind.INT: pl.Int64, FieldKind.FLOAT: pl.Float64}
+_TYPES: dict[FieldKind, Any] = {
+    FieldKind.BOOL: pl.Boolean,
+    FieldKind.INT: pl.Int64,
+    FieldKind.FLOAT: pl.Float64,
+    FieldKind.TIME: pl.Datetime("us", "UTC"),
+}
 
 
 def travelling(

@@ -235,6 +235,8 @@ def test_rows_told_again_in_their_order_change_nothing(told: list[Told], again: 
 @given(told=ROWS, first=st.integers(0, 12))
 def test_what_is_prepared_from_history_is_told_before_what_is_there(told: list[Told], first: int) -> None:
     """The tail of a log told first, then all of it as told before: as if told in order."""
+    # A null is taken for a column that was not kept.
+    told = [row for row in told if row.values["value"] is not None]
     series = series_of(ENDPOINT, features(), [source(identified=False)])
     ordered, late = MemoryStore(), MemoryStore()
     tell(ordered, series, told)
