@@ -1,5 +1,6 @@
 """From a commit to verified live answers, and keeping them right: the words a project file is written with."""
 
+from lockgate.declare.features import feature
 from lockgate.declare.fitting import Fitted, Parameters, TrainingSet, fitted, last
 from lockgate.declare.gates import metric, no_worse_than_live
 from lockgate.declare.project import Project
@@ -36,6 +37,7 @@ __all__ = [
     "between",
     "csv",
     "delta",
+    "feature",
     "field",
     "fields",
     "fitted",

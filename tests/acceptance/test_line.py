@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -98,9 +99,34 @@ def test_a_walk_killed_between_any_two_steps_repeats_nothing(workshop: Workshop)
     for stations in walks.values():
         assert sorted(stations) == sorted(set(stations)), "a finished step was done again"
     assert workshop.fits() <= 1 + sum(station == "training" for stations in walks.values() for station in stations)
-    # A kill after the number was given and before the step was kept costs that number; no release goes live twice.
-    assert first["level"] == "live"
+    assert (first["version"], first["level"]) == ("v1", "live")
     assert workshop.status()["endpoints"][0]["plan"]["number"] == 1
+
+
+SHIPS_AND_IS_KILLED = """
+import os, signal, sys
+from lockgate.cli.main import main
+from lockgate.registry.shelf import Shelf
+keep, side = Shelf.keep_release, sys.argv.pop(1)
+def killed(*arguments, **more):
+    if side == "after":
+        keep(*arguments, **more)
+    os.kill(os.getpid(), signal.SIGKILL)
+Shelf.keep_release = killed
+main()
+"""
+
+
+def test_a_walk_killed_around_the_moment_it_signs_makes_one_release_and_it_is_the_first(workshop: Workshop) -> None:
+    for side in ("before", "after", "after"):
+        program = [sys.executable, "-c", SHIPS_AND_IS_KILLED, side]
+        with workshop.begin("ship", str(workshop.project), program=program) as shipping:
+            _, err = shipping.communicate(timeout=120)
+        assert shipping.returncode == -signal.SIGKILL, err
+    shipped = workshop.ship()
+    assert shipped["version"] == "v1"
+    (seen,) = workshop.status()["endpoints"][0]["releases"]
+    assert seen["release"] == shipped["release"]
 
 
 def test_two_ships_of_the_same_thing_are_one_walk(workshop: Workshop) -> None:

@@ -44,13 +44,15 @@ def asks_and_explains(running: Running, release: str) -> None:
 
 
 def test_a_new_installation_on_shared_stores_ships_serves_and_explains(
-    workshop: Workshop, shared: tuple[str, ...], postgres_url: str
+    workshop: Workshop, shared: tuple[str, ...], postgres_url: str, valkey_url: str
 ) -> None:
-    with up(workshop, *shared):
+    with up(workshop, *shared, "--store", valkey_url):
         assert workshop.run("endpoint", "create", "parcels", "--replay")[0] == 0
     assert not (workshop.state / "ledger.db").exists()
     assert not (workshop.state / "blobs").exists()
-    assert json.loads((workshop.state / "stores.json").read_text())["ledger"] == postgres_url
+    assert not (workshop.state / "store" / "online.db").exists()
+    remembered = json.loads((workshop.state / "stores.json").read_text())
+    assert (remembered["ledger"], remembered["store"]) == (postgres_url, valkey_url)
     assert (workshop.state / "stores.json").stat().st_mode & 0o777 == 0o600
     shipped = workshop.ship()  # with nothing running, and no word of where
     assert shipped["level"] == "live"

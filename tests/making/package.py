@@ -19,6 +19,7 @@ from lockgate.packages.folder import pack
 from lockgate.packages.formats import FORMATS
 from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE, SeedRow, encode_seed, encode_table
 from lockgate.packages.signing import make_key, sign, signing_key
+from lockgate.records.check import Rule
 from lockgate.records.features import (
     Code,
     FeatureSet,
@@ -210,6 +211,10 @@ def contract() -> Contract:
             ),
         ),
         vocabulary={"origin": ORIGINS, "carrier": CARRIERS},
+        guards=(
+            Rule(kind="between", column="distance", parameters={"low": 10, "high": 5900}),
+            Rule(kind="between", column="distance", parameters={"low": 10, "high": 5200}, at_most=0.01),
+        ),
         outcome=OutcomeSpec(
             name="late",
             source="arrivals",

@@ -5,13 +5,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.making.parcels import make_project, write_data
 
 __all__ = ["Workshop", "wait_for"]
+
+
+_LOCKGATE = (sys.executable, "-m", "lockgate.cli.main")
 
 
 class Workshop:
@@ -31,7 +34,7 @@ class Workshop:
         workshop.first = first
         return workshop
 
-    def begin(self, *command: str) -> subprocess.Popen[str]:
+    def begin(self, *command: str, program: Sequence[str] = _LOCKGATE) -> subprocess.Popen[str]:
         environment = {
             **os.environ,
             "PARCELS": str(self.data),
@@ -39,7 +42,7 @@ class Workshop:
             "OMP_NUM_THREADS": "1",
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "lockgate.cli.main", *command],
+            [*program, *command],
             env=environment,
             stdin=subprocess.PIPE if "--tether" in command else None,
             stdout=subprocess.PIPE,
@@ -69,6 +72,18 @@ class Workshop:
         assert code == 0, err
         found: dict[str, Any] = json.loads(out)
         return found
+
+    def endpoint(self) -> tuple[str, str]:
+        """Wait until `lockgate up` serves; give its URL and the local token."""
+        wait_for(lambda: self._up() is not None, 60)
+        return str(self._up()), (self.state / "access" / "token").read_text().strip()
+
+    def _up(self) -> str | None:
+        try:
+            found = json.loads((self.state / "run" / "up.json").read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        return str(found["predict"]) if found.get("control") else None
 
     def fits(self) -> int:
         path = self.data / "fits.log"

@@ -6,6 +6,7 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -23,15 +24,20 @@ _COLOURS = {"pass": "green", "warn": "yellow", "inconclusive": "yellow", "fail":
 _SHOWN = 3
 
 
-def check_project(folder: Path) -> None:
-    """Compile a project and say what it is.
+def check_project(folder: Path, state: Path) -> None:
+    """Compile a project and say what it is; where there is a ledger, hold its features against the register.
 
     Raises:
         Invalid: with every mistake in it.
+        Refused: a feature means something else than when it was released.
     """
     with tempfile.TemporaryDirectory(prefix="lockgate-") as scratch:
         loaded = run_child(Job(kind="load", folder=str(folder.resolve()), arguments={}), Path(scratch), Loaded)
     blueprint = loaded.blueprint
+    if state.is_dir():
+        with connect(state) as client:
+            body = {"blueprint": msgspec.to_builtins(blueprint), "places": loaded.places}
+            client.post("/api/v1/features/check", body)
     console = Console()
     console.print(f"[bold]{blueprint.name}[/] is well: blueprint {short(digest_of(blueprint))}")
     console.print(f"  asks for      {', '.join(field.name for field in blueprint.request.fields)}")

@@ -6,6 +6,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from typer.core import TyperGroup
@@ -25,6 +26,8 @@ endpoint_app = typer.Typer(help="Endpoints: names that answer.", no_args_is_help
 token_app = typer.Typer(help="Tokens: who may do what.", no_args_is_help=True)
 app.add_typer(endpoint_app, name="endpoint")
 app.add_typer(token_app, name="token")
+feature_app = typer.Typer(help="Features: what they mean, and who uses them.", no_args_is_help=True)
+app.add_typer(feature_app, name="feature")
 
 State = Annotated[Path, typer.Option("--state", envvar="LOCKGATE_STATE", help="The state folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -69,7 +72,7 @@ def check_project(
     if data or snapshot is not None:
         checking.check_data(folder, state, snapshot, as_json=as_json)
     else:
-        checking.check_project(folder)
+        checking.check_project(folder, state)
 
 
 @check_app.command("infer")
@@ -191,6 +194,48 @@ def explain(
     from lockgate.cli import showing  # noqa: PLC0415 - a command loads what it needs
 
     _print(_ask(state, f"/api/v1/predictions/{prediction}"), as_json, showing.explanation)
+
+
+@app.command()
+def lineage(
+    what: Annotated[
+        str, typer.Argument(help="A project (its live release), project@v2, a release's digest, or a prediction's id.")
+    ],
+    state: State = _STATE,
+    column: Annotated[str | None, typer.Option(help="One column of the model, or the outcome.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="Draw it into this file.")] = None,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Show where every column of a model comes from, back to snapshots and commit."""
+    from lockgate.cli.ancestry import show_lineage  # noqa: PLC0415 - a command loads what it needs
+
+    asked = f"?column={quote(column, safe='')}" if column else ""
+    found = _ask(state, f"/api/v1/lineage/{quote(what, safe='@:')}{asked}")
+    if svg is not None:
+        from lockgate.cli.drawing import draw  # noqa: PLC0415 - likewise
+
+        svg.write_text(draw(found), encoding="utf-8")
+    _print(found, as_json, show_lineage)
+
+
+@feature_app.command("list")
+def list_features(state: State = _STATE, as_json: Json = False) -> None:  # noqa: FBT002 - a flag
+    """List the features of every release, by the names they are registered under."""
+    from lockgate.cli import register  # noqa: PLC0415 - a command loads what it needs
+
+    _print(_ask(state, "/api/v1/features"), as_json, register.features)
+
+
+@feature_app.command("show")
+def show_feature(
+    name: Annotated[str, typer.Argument(help="As registered: project/name, or name for one that projects share.")],
+    state: State = _STATE,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Show a feature: its versions and what they mean, its users, its sources and how fresh they are."""
+    from lockgate.cli import register  # noqa: PLC0415 - a command loads what it needs
+
+    _print(_ask(state, f"/api/v1/features/{quote(name)}"), as_json, register.feature)
 
 
 @endpoint_app.command("create")

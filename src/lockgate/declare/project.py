@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Literal, TypeVar, overload
 
 from lockgate.declare.expecting import Expecting
+from lockgate.declare.features import FeatureWanted
 from lockgate.declare.fitting import Fitted, LastSpan, ModelWanted, Parameters, TrainingSet
 from lockgate.declare.gates import GateWanted
 from lockgate.declare.mistakes import StandIn, declaration, note, where
@@ -12,7 +13,7 @@ from lockgate.declare.readers import ReaderWanted
 from lockgate.declare.sources import Source
 from lockgate.declare.windows import Window
 
-__all__ = ["FeatureWanted", "OutcomeWanted", "Project", "RequestWanted"]
+__all__ = ["OutcomeWanted", "Project", "RequestWanted"]
 
 C = TypeVar("C", bound=type)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,16 +30,6 @@ class RequestWanted:
         self.asked_at = asked_at
         self.history = history
         self.lateness = lateness
-        self.where = where()
-
-
-class FeatureWanted:
-    """A declared feature."""
-
-    def __init__(self, function: Callable[..., Any], version: int) -> None:
-        """Keep as declared."""
-        self.function = function
-        self.version = version
         self.where = where()
 
 
@@ -214,8 +205,12 @@ class Project:
     def feature(self, function: F | None = None, /, *, version: int = 1) -> F | Callable[[F], F]:
         """Declare a row feature: a typed function of request fields, features, and columns of sources and windows.
 
-        Its meaning is what CPython does; a TypeError, ValueError, ArithmeticError, AttributeError or LookupError in it
-        means null. It reads its parameters, literals and `math` only.
+        Its meaning is what CPython does; an error in it means null. It reads its parameters, literals and `math` only.
+
+        Args:
+            function: the feature, where nothing else is to be said.
+            version: raised whenever its meaning changes; shipping another meaning under a version that was released is
+                refused.
         """
 
         def decorate(function: F) -> F:

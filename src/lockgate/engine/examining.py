@@ -67,8 +67,8 @@ def examine_data(where: Installation, folder: Path, snapshot: str | None) -> lis
         ]
 
 
-def infer(where: Installation, folder: Path, source: str | None, snapshot: str | None) -> list[Inferred]:
-    """Write rules down for the sources of a project that have a snapshot, or for one of them.
+def infer(where: Installation, folder: Path, source: str | None, snapshot: str | None, *, by: str) -> list[Inferred]:
+    """Write rules down for the sources of a project that have a snapshot, or for one of them; their profiles are kept.
 
     Raises:
         Invalid: the project has mistakes.
@@ -84,7 +84,9 @@ def infer(where: Installation, folder: Path, source: str | None, snapshot: str |
         found = {spec.name: _newest(where, spec, snapshot) for spec in chosen}
         if not any(found.values()):
             raise _no_snapshot(list(found), snapshot)
-        return [_inferred(where, spec, one, Path(scratch)) for spec in chosen if (one := found[spec.name]) is not None]
+        return [
+            _inferred(where, spec, one, Path(scratch), by) for spec in chosen if (one := found[spec.name]) is not None
+        ]
 
 
 def _load(folder: Path, scratch: Path) -> Blueprint:
@@ -148,10 +150,10 @@ def _asked(
     )
 
 
-def _inferred(where: Installation, spec: SourceSpec, snapshot: Snapshot, scratch: Path) -> Inferred:
+def _inferred(where: Installation, spec: SourceSpec, snapshot: Snapshot, scratch: Path, by: str) -> Inferred:
     frame = pl.concat([pl.scan_parquet(path) for path, _ in _fetched(where, snapshot, scratch)]).collect()
     profile = profile_of(spec.name, digest_of(snapshot), frame)
-    where.shelf.keep(profile, subject=spec.name, by="infer", at=where.clock())
+    where.shelf.keep(profile, subject=spec.name, by=by, at=where.clock())
     name = f"{spec.name}.profile.json"
     return Inferred(
         source=spec.name,

@@ -25,7 +25,7 @@ from lockgate.records.snapshot import Snapshot
 from lockgate.records.training import Environment, TrainingRun
 from lockgate.records.verdict import GateVerdict
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Explanation", "explain", "find_prediction"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -117,7 +117,7 @@ def explain(where: Installation, prediction_id: str) -> Explanation:
     Raises:
         NotFound: no endpoint of this installation has logged it.
     """
-    endpoint, found = _find(where, prediction_id)
+    endpoint, found = find_prediction(where, prediction_id)
     shelf = where.shelf
     release_id = f"sha256:{found.release.hex()}"
     release = shelf.get(Release, release_id)
@@ -161,7 +161,12 @@ def explain(where: Installation, prediction_id: str) -> Explanation:
     )
 
 
-def _find(where: Installation, prediction_id: str) -> tuple[str, Prediction]:
+def find_prediction(where: Installation, prediction_id: str) -> tuple[str, Prediction]:
+    """Give the endpoint that logged a prediction, and the prediction.
+
+    Raises:
+        NotFound: none did.
+    """
     if id_parts(prediction_id) is not None:
         for endpoint in endpoint_names(where):
             found = LogIndex(where.state.log / endpoint).find(prediction_id)

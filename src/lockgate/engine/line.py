@@ -18,6 +18,7 @@ from lockgate.engine.delivery import current_plan, deliver, ensure_endpoint
 from lockgate.engine.examining import examine_somewhere
 from lockgate.engine.jobs import Assembled, Fit, Loaded, Measured, SourceRows, Taken, ToExamine
 from lockgate.engine.machine import environment, machine, processes
+from lockgate.engine.register import check_versions, register, registration
 from lockgate.engine.repository import look
 from lockgate.engine.walk import Told, Walk
 from lockgate.gates.judge import Case, judge
@@ -58,6 +59,7 @@ def walk_the_line(walk: Walk) -> Digest:
         walk.tell(Told(station="release", state="found", text="this package is live already"))
         return already
     made.gates()
+    made.register()
     release = made.release()
     if walk.line.parameters["rollout"]:
         made.rollout(release)
@@ -99,6 +101,7 @@ class _Made:
         self.blueprint_id = made["blueprint"]
         self.blueprint = self.shelf.get(Blueprint, self.blueprint_id)
         self.places = msgspec.json.decode(self.shelf.blobs.get(made["places"]), type=dict[str, str])
+        check_versions(self.walk.where, self.blueprint, self.places)
 
     def snapshots(self) -> None:
         """Read every source, each in a child; this walk's reading is its own."""
@@ -316,6 +319,18 @@ class _Made:
         self.evidence_ids = tuple(digest for name, digest in made.items() if name.startswith("evidence"))
         _stop_on_gates(tuple(self.shelf.get(GateVerdict, digest) for digest in self.verdict_ids))
 
+    def register(self) -> None:
+        """Let the versions of its features mean what they mean here."""
+        where, line = self.walk.where, self.walk.line
+
+        def work() -> dict[str, Digest]:
+            register(where, self.blueprint, by=line.by, at=where.clock(), fence=self.walk.fence)
+            record = registration(self.blueprint, self.package_id)
+            kept = self.shelf.keep(record, subject=record.project, by=line.by, at=where.clock(), fence=self.walk.fence)
+            return {"registration": kept}
+
+        self.walk.step("register", {"blueprint": self.blueprint_id, "package": self.package_id}, work)
+
     def release(self) -> Digest:
         """Sign what was proven."""
         line = self.walk.line
@@ -329,9 +344,11 @@ class _Made:
         def work() -> dict[str, Digest]:
             now, endpoint = self.walk.where.clock(), self.blueprint.name
             ensure_endpoint(self.walk.where, endpoint, by=line.by)
+            # Both as they were given, if this walk was killed after that: it then makes the very same release.
+            number, at = self.shelf.number_for(line.id, endpoint, by=line.by, at=now, fence=self.walk.fence)
             release = Release(
                 endpoint=endpoint,
-                number=self.shelf.next_number(endpoint, by=line.by, at=now, fence=self.walk.fence),
+                number=number,
                 package=self.package_id,
                 training_run=self.run_made["run"],
                 evidence=self.evidence_ids,
@@ -340,9 +357,9 @@ class _Made:
                 dirty=line.dirty,
                 line=line.id,
                 by=line.by,
-                at=now,
+                at=at,
             )
-            return {"release": self.shelf.keep_release(release, fence=self.walk.fence)}
+            return {"release": self.shelf.keep_release(release, fence=self.walk.fence, now=now)}
 
         return self.walk.step("release", consumed, work)["release"]
 

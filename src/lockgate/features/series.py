@@ -321,8 +321,8 @@ def _name(series: Series, row: Row) -> tuple[Any, ...]:
 def _filled(row: Row, first: Row) -> Row:
     """Give a row with what only an earlier telling of it has: columns that were not kept when it was told last.
 
-    A null is taken for such a column. So one that is told in place of a value, with the same available time and just while
-    a release is prepared, may be lost.
+    A null is taken for such a column. So one that is told in place of a value, with the same available time and just
+    while a release is prepared, may be lost.
     """
     values = zip(row.values, first.values, strict=True)
     return Row(row.event_time, row.available_time, row.id, tuple([old if one is None else one for one, old in values]))

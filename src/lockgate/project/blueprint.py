@@ -2,7 +2,7 @@
 
 from lockgate.kernel.canonical import Record
 from lockgate.records.check import Rule
-from lockgate.records.features import FeatureSet, OutcomeSpec, RequestSpec
+from lockgate.records.features import FeatureNote, FeatureSet, OutcomeSpec, RequestSpec
 from lockgate.records.source import SourceSpec
 from lockgate.records.training import ModelSpec
 from lockgate.records.verdict import GateSpec
@@ -27,6 +27,8 @@ class Blueprint(Record, tag="blueprint/1", frozen=True, kw_only=True):
     request: RequestSpec
     # From request to matrix; types of looked-up columns are not known yet.
     features: FeatureSet
+    # What people are told of each feature, in the same order; it decides no value.
+    feature_notes: tuple[FeatureNote, ...] = ()
     # What it foresees.
     outcome: OutcomeSpec
     # How it learns.

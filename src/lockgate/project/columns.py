@@ -1,12 +1,14 @@
 """Compiles features, what they look up and aggregate, and the columns of the matrix."""
 
 import inspect
+from dataclasses import dataclass
 from typing import Any
 
 from msgspec.structs import replace
 
+from lockgate.declare.features import FeatureWanted, shared_feature
 from lockgate.declare.mistakes import StandIn, note
-from lockgate.declare.project import FeatureWanted, Project
+from lockgate.declare.project import Project
 from lockgate.declare.request import FieldsWanted
 from lockgate.declare.sources import Columns, Source
 from lockgate.declare.windows import Window as DeclaredWindow
@@ -16,6 +18,7 @@ from lockgate.project.contract import close_function
 from lockgate.project.types import annotations_of, kind_of
 from lockgate.project.windows import compile_windows, is_window_column
 from lockgate.records.features import (
+    FeatureNote,
     FeatureSet,
     FeatureSpec,
     Field,
@@ -29,12 +32,21 @@ from lockgate.records.features import (
     Window,
 )
 
-__all__ = ["compile_features"]
+__all__ = ["CompiledFeatures", "compile_features"]
 
 _NOT_NUMBERS = {FieldKind.TEXT, FieldKind.TIME}
 
 
-def compile_features(project: Project, request: RequestSpec, wanted: list[Any]) -> FeatureSet:
+@dataclass(frozen=True)
+class CompiledFeatures:
+    """A feature set, what people are told of its features, and where those that projects share were declared."""
+
+    features: FeatureSet
+    notes: tuple[FeatureNote, ...]
+    places: dict[str, str]
+
+
+def compile_features(project: Project, request: RequestSpec, wanted: list[Any]) -> CompiledFeatures:
     """Compile all that stands between the request and the matrix."""
     compiler = _Compiler(project, request)
     for feature in project.features:
@@ -44,13 +56,14 @@ def compile_features(project: Project, request: RequestSpec, wanted: list[Any]) 
     if project.models:
         _check_columns(columns, place)
     used = compiler.needed(columns)
-    return FeatureSet(
+    features = FeatureSet(
         timezone=project.timezone,
         lookups=compiler.lookups(columns, used),
         windows=compiler.windows(columns, used),
         features=tuple(used),
         columns=tuple(columns),
     )
+    return CompiledFeatures(features, compiler.notes(used), compiler.places())
 
 
 def _check_columns(columns: list[ModelColumn], place: str) -> None:
@@ -61,6 +74,11 @@ def _check_columns(columns: list[ModelColumn], place: str) -> None:
         note(place, expected="each column once", found=f"{name} {names.count(name)} times")
 
 
+def _beside(function: Any, name: str) -> object:  # noqa: ANN401 - whatever the user decorated
+    """Give what a name means in the module of a function."""
+    return getattr(function, "__globals__", {}).get(name)
+
+
 class _Compiler:
     def __init__(self, project: Project, request: RequestSpec) -> None:
         self._project = project
@@ -68,6 +86,7 @@ class _Compiler:
         self._fields = {field.name: field for field in request.fields}
         self._features: dict[str, FeatureSpec] = {}
         self._by_function: dict[int, str] = {}
+        self._shared: dict[str, FeatureWanted] = {}
         self._refused: set[str] = set()
         self._windows = compile_windows(project, request)
         self._window_of = {column.name: one.name for one in self._windows.values() for column in one.columns}
@@ -76,6 +95,8 @@ class _Compiler:
         name = getattr(wanted.function, "__name__", "")
         if name in self._features or name in self._fields:
             note(wanted.where, expected="a name of its own for each feature", found=f"{name}, which is taken")
+        if wanted.version < 1:
+            note(wanted.where, expected=f"a version of {name} that counts from 1", found=repr(wanted.version))
         code = close_function(wanted.function, wanted.where)
         hints = annotations_of(wanted.function, wanted.where)
         returns = kind_of(hints.get("return"), wanted.where, f"the answer of {name}")
@@ -101,6 +122,8 @@ class _Compiler:
             return self._given_input(parameter.name, parameter.default)
         if isinstance(parameter.default, StandIn) or self._is_excused(parameter.name):
             return None
+        if parameter.name not in {*self._features, *self._window_of, *self._fields}:
+            self._share(_beside(wanted.function, parameter.name))
         if parameter.name in self._features:
             self._check_type(wanted, parameter.name, kind, self._features[parameter.name].returns)
             return Input(parameter=parameter.name, kind=InputKind.FEATURE, name=parameter.name)
@@ -117,6 +140,13 @@ class _Compiler:
             return None
         self._check_type(wanted, parameter.name, kind, self._fields[parameter.name].kind)
         return Input(parameter=parameter.name, kind=InputKind.FIELD, name=parameter.name)
+
+    def _share(self, found: object) -> None:
+        """Take a shared feature up, if this is one that was not yet; what it reads comes first."""
+        declared = shared_feature(found)
+        if declared is not None and declared.where not in self._shared:
+            self._shared[declared.where] = declared  # before its inputs: it may not read itself
+            self.feature(declared)
 
     def _check_type(
         self, wanted: FeatureWanted, name: str, kind: tuple[FieldKind, bool] | None, declared: FieldKind
@@ -172,6 +202,7 @@ class _Compiler:
             return [_window_column(entry.name, column.name) for column in window.columns] if window else []
         if isinstance(entry, WindowColumns):
             return [_window_column(entry.window.name, name) for name in self._known_columns(entry)]
+        self._share(entry)
         if id(entry) in self._by_function:
             return self._feature_column(self._by_function[id(entry)], place)
         excused = isinstance(entry, StandIn) or ("feature" in self._project.excused and callable(entry))
@@ -200,6 +231,23 @@ class _Compiler:
             note(place, expected=f"{name} to give a number or category", found=feature.returns.value)
             return []
         return [ModelColumn(name=name, kind=InputKind.FEATURE, origin=name, type=feature.returns)]
+
+    def notes(self, features: list[FeatureSpec]) -> tuple[FeatureNote, ...]:
+        """Give what people are told of features, in their order."""
+        wanted = {one.function.__name__: one for one in [*self._project.features, *self._shared.values()]}
+        return tuple(self._note(feature.name, wanted[feature.name]) for feature in features)
+
+    def _note(self, name: str, wanted: FeatureWanted) -> FeatureNote:
+        return FeatureNote(
+            feature=name,
+            registered=name if wanted.shared else f"{self._project.name}/{name}",
+            owner=wanted.owner if wanted.shared else self._project.owner,
+            description=wanted.description,
+        )
+
+    def places(self) -> dict[str, str]:
+        """Give where shared features were declared."""
+        return {f"feature {one.function.__name__}": one.where for one in self._shared.values()}
 
     def needed(self, columns: list[ModelColumn]) -> list[FeatureSpec]:
         """Give the features that the matrix needs, each after those it reads (declaration order keeps that)."""

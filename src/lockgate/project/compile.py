@@ -40,11 +40,12 @@ def compile_project(project: Project) -> Compiled | None:
     request = compile_request(project)
     outcome = compile_outcome(project)
     wanted = _only(project.models, "model", "@project.model(...) over a fitting function", project)
-    features = compile_features(project, request, wanted.features if wanted else []) if request else None
+    compiled = compile_features(project, request, wanted.features if wanted else []) if request else None
+    features = compiled.features if compiled else None
     model = _model(wanted, project, outcome) if wanted else None
     rules = compile_rules(project, request, features, outcome)
     gates = compile_gates(project, request, outcome)
-    if not (request and outcome and features and model):
+    if not (request and outcome and compiled and features and model):
         return None
     blueprint = Blueprint(
         name=project.name,
@@ -54,11 +55,12 @@ def compile_project(project: Project) -> Compiled | None:
         rules=rules,
         request=request,
         features=features,
+        feature_notes=compiled.notes,
         outcome=outcome,
         model=model,
         gates=gates,
     )
-    return Compiled(blueprint=blueprint, places=_places(project))
+    return Compiled(blueprint=blueprint, places=_places(project) | compiled.places)
 
 
 def _check_name_and_zone(project: Project) -> None:

@@ -15,6 +15,8 @@ from lockgate.records.snapshot import RowFile
 __all__ = [
     "Aggregate",
     "Code",
+    "FeatureDefinition",
+    "FeatureNote",
     "FeatureSet",
     "FeatureSpec",
     "Field",
@@ -146,6 +148,36 @@ class FeatureSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     version: int
     # What each parameter is fed with, in order.
     inputs: tuple[Input, ...]
+    # The type it returns.
+    returns: FieldKind
+    # The function.
+    code: Code
+
+
+class FeatureNote(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What people are told of a feature; it decides no value."""
+
+    # The feature's name in its feature set.
+    feature: str
+    # The name it is registered under: its own if projects share it, else `project/name`.
+    registered: str
+    # Who answers for it.
+    owner: str = ""
+    # What it is, in a line.
+    description: str = ""
+
+
+class FeatureDefinition(Record, tag="feature/1", frozen=True, kw_only=True):
+    """All that decides what a version of a feature means. Its digest is the definition's id."""
+
+    # The name it is registered under.
+    name: str
+    # Its version.
+    version: int
+    # What each parameter is fed with, in order.
+    inputs: tuple[Input, ...]
+    # What it reads that has a definition of its own, by kind and name: features, windows, look-ups.
+    reads: dict[str, Digest] = {}
     # The type it returns.
     returns: FieldKind
     # The function.

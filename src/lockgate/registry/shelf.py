@@ -1,7 +1,8 @@
 """Keeps records by digest, packages as blobs, and releases signed.
 
 - What is content-addressed is stored under its digest and read back verified.
-- A release is numbered by its endpoint: numbers are given by moving a pointer, so none is given twice.
+- A release is numbered by its endpoint: numbers are given by moving a pointer, so none is given to two walks. The same
+  walk gets its number again, with the moment it was given at: killed meanwhile, it makes the same release once more.
 - Installing writes a package, its envelope and the plan to the endpoint's folder; the plan last, so that a worker never
   reads a plan that names what is not there yet.
 """
@@ -40,13 +41,22 @@ class Shelf:
         self.blobs = blobs
         self.state = state
 
-    def keep(self, record: Record, *, subject: str, by: str, at: datetime, fence: Lease | None = None) -> Digest:
-        """Keep a record under its digest."""
+    def keep(
+        self,
+        record: Record,
+        *,
+        subject: str,
+        by: str,
+        at: datetime,
+        fence: Lease | None = None,
+        now: datetime | None = None,
+    ) -> Digest:
+        """Keep a record under its digest; a fence is judged at `now`, or at the record's own time."""
         body = canonical(record)
         digest = sha256(body)
         kind = type(record).__struct_config__.tag
         entry = Entry(kind=str(kind).partition("/")[0], id=digest, subject=subject, body=body, by=by, at=at)
-        self.ledger.records.append(entry, fence=fence, now=at if fence else None)
+        self.ledger.records.append(entry, fence=fence, now=(now or at) if fence else None)
         return digest
 
     def get(self, kind: type[R], digest: Digest) -> R:
@@ -84,24 +94,27 @@ class Shelf:
             replace_file(folder / MANIFEST, canonical(package))
         return folder
 
-    def next_number(self, endpoint: str, *, by: str, at: datetime, fence: Lease | None = None) -> int:
-        """Give the next release number of an endpoint."""
+    def number_for(
+        self, walk: str, endpoint: str, *, by: str, at: datetime, fence: Lease | None = None
+    ) -> tuple[int, datetime]:
+        """Give the release number of a walk, and when it was given: the next one of the endpoint, or the walk's own."""
         name = f"release-number/{endpoint}"
-        last = self.ledger.pointers.read(name)
-        number = int(last.value) + 1 if last else 1
-        expected = last.value if last else None
-        self.ledger.pointers.move(
-            name, expected=expected, value=str(number), reason="release", by=by, at=at, fence=fence
-        )
-        return number
+        moves = self.ledger.pointers.history(name)
+        for move in reversed(moves):
+            if move.reason == walk:
+                return int(move.value), move.at
+        expected = moves[-1].value if moves else None
+        value = str(int(expected or 0) + 1)
+        move = self.ledger.pointers.move(name, expected=expected, value=value, reason=walk, by=by, at=at, fence=fence)
+        return int(move.value), move.at
 
-    def keep_release(self, release: Release, *, fence: Lease | None = None) -> Digest:
-        """Sign a release and keep it with its envelope."""
+    def keep_release(self, release: Release, *, fence: Lease | None = None, now: datetime | None = None) -> Digest:
+        """Sign a release and keep it with its envelope; a fence is judged at `now`, or at the release's own time."""
         envelope = sign(release, signing_key(self.state.signing_key))
-        digest = digest_of(release)
-        entry = Entry(kind="envelope", id=digest, subject=release.endpoint, body=envelope, by=release.by, at=release.at)
-        self.ledger.records.append(entry, fence=fence, now=release.at if fence else None)
-        return self.keep(release, subject=release.endpoint, by=release.by, at=release.at, fence=fence)
+        digest, at = digest_of(release), release.at
+        entry = Entry(kind="envelope", id=digest, subject=release.endpoint, body=envelope, by=release.by, at=at)
+        self.ledger.records.append(entry, fence=fence, now=(now or at) if fence else None)
+        return self.keep(release, subject=release.endpoint, by=release.by, at=at, fence=fence, now=now)
 
     def install(self, endpoint: Endpoint, plan: TrafficPlan) -> None:
         """Write all that an endpoint's workers need for a plan, the plan last."""

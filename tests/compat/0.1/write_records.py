@@ -13,6 +13,8 @@ from lockgate.records.check import CheckReport, ColumnProfile, Profile, Rule, Ru
 from lockgate.records.features import (
     Aggregate,
     Code,
+    FeatureDefinition,
+    FeatureNote,
     FeatureSet,
     FeatureSpec,
     Field,
@@ -32,6 +34,7 @@ from lockgate.records.features import (
 from lockgate.records.line import Line, LineEnd, Step, Tree
 from lockgate.records.monitoring import DailyMetric
 from lockgate.records.package import Contract, Evidence, Package, PackageFile, Reference
+from lockgate.records.registration import RegisteredFeature, Registration
 from lockgate.records.release import Release
 from lockgate.records.rollout import Endpoint, Experiment, LiveLevel, Region, Share, TrafficPlan
 from lockgate.records.snapshot import Reading, ReferencedFile, RowFile, Snapshot, SnapshotColumn, TableReference
@@ -361,8 +364,33 @@ RECORDS: tuple[Record, ...] = (
         request=REQUEST,
         features=FEATURES,
         outcome=OUTCOME,
+        feature_notes=(
+            FeatureNote(feature="gusty", registered="gusty", owner="operations", description="Whether it blows."),
+        ),
         model=MODEL,
         gates=(GATE,),
+    ),
+    FeatureDefinition(
+        name="flight-delay/gusty",
+        version=2,
+        inputs=(Input(parameter="wind", kind=InputKind.LOOKUP, name="wind", source="weather"),),
+        reads={"lookup weather": A},
+        returns=FieldKind.BOOL,
+        code=Code(name="gusty", source="def gusty(wind):\n    return wind > LIMIT", literals={"LIMIT": "15"}),
+    ),
+    Registration(
+        project="flight-delay",
+        package=A,
+        features=(
+            RegisteredFeature(
+                name="flight-delay/gusty",
+                version=2,
+                definition=B,
+                owner="operations",
+                description="Whether it blows.",
+                columns=("weather.wind",),
+            ),
+        ),
     ),
     Step(
         key=A,

@@ -81,6 +81,19 @@ TABLE: dict[str, tuple[GateSpec, Case, Verdict, str]] = {
         "weather as kept: rule(1)",
     ),
     "one rule warns": (CHECKS, case(checks=(report(PASS, WARN),)), WARN, "2 rules"),
+    "what warned is in the note": (CHECKS, case(checks=(report(PASS, WARN),)), WARN, "orders as kept: rule(1)"),
+    "a stage without a report": (
+        GateSpec(kind="data_checks", parameters={"places": ["orders as kept", "matrix"]}),
+        case(checks=(report(PASS),)),
+        INCONCLUSIVE,
+        "no report of matrix",
+    ),
+    "every stage that is needed": (
+        GateSpec(kind="data_checks", parameters={"places": ["orders as kept"]}),
+        case(checks=(report(PASS),)),
+        PASS,
+        "1 rules ran",
+    ),
     "one source was not examined": (CHECKS, case(checks=(report(PASS), report())), INCONCLUSIVE, "1 rules"),
     "no reference answers": (REFERENCE, case(), INCONCLUSIVE, "no evidence"),
     "reference answers of another package": (

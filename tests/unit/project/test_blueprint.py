@@ -30,7 +30,6 @@ SAME = {
     "a comment": ("import tables\n", "import tables  # plain functions\n\n\n# more\n"),
     "a moved line": ("project = lg.Project", "\n\n\n\nproject = lg.Project"),
     "a docstring": ('"""Will this delivery be late?"""', '"""Whether it will be late."""'),
-    "a docstring of a feature": ("return asked.hour", '"""Give the hour."""\n    return asked.hour'),
     "another way to write the same span": ("span(hours=12)", "span(minutes=720)"),
     "another way to write the same bounds": ("between=(0, 1000)", "between=[0.0, 1e3]"),
     "brackets in a feature": ("return weight / parcels", "return (weight / parcels)"),
@@ -39,6 +38,7 @@ SAME = {
 
 OTHER = {
     "the name": ('"deliveries"', '"deliveries-2"'),
+    "what a feature is said to be": ("return asked.hour", '"""Give the hour."""\n    return asked.hour'),
     "the owner": ('owner="tests"', 'owner="others"'),
     "the zone": ("America/New_York", "America/Chicago"),
     "a key": ('tables.vans, key="van"', 'tables.vans, key="depot"'),

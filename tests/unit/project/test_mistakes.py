@@ -123,6 +123,61 @@ MISTAKES: dict[str, Mistake] = {
     "bounds the wrong way round": Mistake(
         BETWEEN, 'lg.between("weight", 10, 1)', EXPECT, "least, greatest", "10 and 1"
     ),
+    "a warning above the limit": Mistake(
+        BETWEEN, 'lg.between("weight", 0, 9, warn=0.5)', EXPECT, "warn no greater than at_most", "0.5 and 0"
+    ),
+    "a distance that is negative": Mistake(BETWEEN, "lg.row_change(at_most=-1)", EXPECT, "at_most not negative", "-1"),
+    "a rule about a stage on a source": Mistake(
+        BETWEEN, "lg.row_loss(at_most=0.1)", EXPECT, "row_loss about a stage after the sources", "a source"
+    ),
+    "a rule about a source on a stage": Mistake(
+        EXPECT,
+        "project.joined.expect(lg.row_change())\norders.expect(",
+        "project.joined",
+        "row_change about a source",
+        "about the joined rows",
+    ),
+    "a column that a stage does not have": Mistake(
+        EXPECT,
+        'project.matrix.expect(lg.missing("weigth"))\norders.expect(',
+        "project.matrix",
+        "a column of the matrix rows",
+        "'weigth'",
+        "Did you mean 'weight'?",
+    ),
+    "quarantine by a rule about several rows": Mistake(
+        EXPECT,
+        'orders.expect(lg.unique("order_id"), quarantine=True)\norders.expect(',
+        "quarantine=True",
+        "quarantine with rules about single rows",
+        "unique",
+    ),
+    "quarantine that is text": Mistake(
+        EXPECT,
+        'orders.expect(lg.missing("van", at_most=1), quarantine="yes")\norders.expect(',
+        'quarantine="yes"',
+        "quarantine as true or false",
+        "'yes'",
+    ),
+    "a rule that refers to text": Mistake(
+        BETWEEN, 'lg.refers_to("depot", "vans")', EXPECT, "refers_to(column, a declared source)", "'vans'"
+    ),
+    "a function that does not say that it gives a bool": Mistake(
+        EXPECT,
+        "def heavy(weight: float):\n    return weight > 3\n\n\norders.expect(lg.holds(heavy))\norders.expect(",
+        "lg.holds(heavy)",
+        "heavy to say that it gives a bool",
+        "another answer",
+    ),
+    "a function that is none": Mistake(BETWEEN, "lg.holds(5)", EXPECT, "holds(a function of columns)", "5"),
+    "a type that is none": Mistake(BETWEEN, 'lg.typed("weight", list)', EXPECT, "the type of weight", "list"),
+    "no type": Mistake(BETWEEN, 'lg.typed("weight")', EXPECT, "typed(column, type, ...)", "no type"),
+    "a profile that is not there": Mistake(
+        BETWEEN, 'lg.psi("weight", reference="w.json")', EXPECT, "a profile in", "No such file", "check infer"
+    ),
+    "a band the wrong way round": Mistake(
+        BETWEEN, "lg.row_count(at_least=9, at_most=3)", EXPECT, "row_count from the least to the most", "9 and 3"
+    ),
     "one of no values": Mistake(BETWEEN, 'lg.one_of("depot")', EXPECT, "one_of(column, values", "no values"),
     "one of texts and numbers": Mistake(
         BETWEEN, 'lg.one_of("depot", "a", 1)', EXPECT, "one_of(column, values, ...) of one type", "'a', 1"

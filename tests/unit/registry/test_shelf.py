@@ -1,7 +1,7 @@
 """What is kept is read back verified, no release number is given twice, and a plan comes after all that it names."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -148,7 +148,8 @@ def test_what_a_lost_lease_would_keep_is_not_kept(shelf: Shelf, tmp_path: Path) 
         lambda: shelf.keep(environment(), subject="p", by="tests", at=late, fence=lost),
         lambda: shelf.keep_package(folder, by="tests", at=late, fence=lost),
         lambda: shelf.keep_release(release, fence=lost),
-        lambda: shelf.next_number(NAME, by="tests", at=late, fence=lost),
+        lambda: shelf.number_for("walk", NAME, by="tests", at=late, fence=lost),
+        lambda: shelf.keep_release(released(NOTHING), fence=lost, now=late),
     ]
     for write in writes:
         with pytest.raises(Conflict):
@@ -156,7 +157,7 @@ def test_what_a_lost_lease_would_keep_is_not_kept(shelf: Shelf, tmp_path: Path) 
 
     for kind in ("environment", "package", "release", "envelope"):
         assert list(shelf.ledger.records.list(kind)) == []
-    assert shelf.next_number(NAME, by="tests", at=late) == 1
+    assert shelf.number_for("walk", NAME, by="tests", at=late) == (1, late)
     assert shelf.keep(environment(), subject="p", by="tests", at=START, fence=lost) == digest_of(environment())
 
 
@@ -250,12 +251,19 @@ def test_an_unpacked_file_that_was_damaged_is_noticed_or_written_again(shelf: Sh
 
 
 def test_numbers_count_from_one_for_each_endpoint(shelf: Shelf) -> None:
-    def numbers(name: str) -> list[int]:
-        return [shelf.next_number(name, by="tests", at=START) for _ in range(3)]
+    def numbers(name: str, *walks: str) -> list[int]:
+        return [shelf.number_for(walk, name, by="tests", at=START)[0] for walk in walks]
 
-    assert numbers("a") == [1, 2, 3]
-    assert numbers("b") == [1, 2, 3]
-    assert numbers("a") == [4, 5, 6]
+    assert numbers("a", "k", "l", "m") == [1, 2, 3]
+    assert numbers("b", "k", "l", "m") == [1, 2, 3]
+    assert numbers("a", "n", "o", "p") == [4, 5, 6]
+
+
+def test_a_walk_that_asks_again_gets_its_number_and_its_moment_again(shelf: Shelf) -> None:
+    first = shelf.number_for("killed", NAME, by="tests", at=START)
+    assert shelf.number_for("other", NAME, by="tests", at=START) == (2, START)
+    assert shelf.number_for("killed", NAME, by="tests", at=START + timedelta(minutes=1)) == first == (1, START)
+    assert shelf.number_for("next", NAME, by="tests", at=START)[0] == 3
 
 
 @pytest.mark.parametrize("kind", ["shelf", "sql_shelf"])
@@ -267,9 +275,10 @@ def test_no_number_is_given_twice_to_many_who_ask_at_once(kind: str, request: py
 
     def ask() -> None:
         together.wait()
-        for _ in range(8):
+        for turn in range(8):
+            walk = f"{threading.get_ident()} {turn}"
             try:
-                given.append(shelf.next_number(NAME, by="tests", at=START))
+                given.append(shelf.number_for(walk, NAME, by="tests", at=START)[0])
             except Conflict as error:  # somebody was faster
                 lost.append(error)
 
@@ -281,7 +290,7 @@ def test_no_number_is_given_twice_to_many_who_ask_at_once(kind: str, request: py
 
     assert len(given) + len(lost) == 48
     assert sorted(given) == list(range(1, len(given) + 1))
-    assert shelf.next_number(NAME, by="tests", at=START) == len(given) + 1
+    assert shelf.number_for("next", NAME, by="tests", at=START)[0] == len(given) + 1
 
 
 class Overtaken(MemoryLedger):
@@ -299,8 +308,8 @@ class Overtaken(MemoryLedger):
     def pointers(self) -> Any:  # noqa: ANN401 - this very object, which reads and moves
         return self
 
-    def read(self, name: str) -> Move | None:
-        found = self._inner.read(name)
+    def history(self, name: str) -> Sequence[Move]:
+        found = self._inner.history(name)
         if self._rivals:
             self._rivals.pop()()
         return found
@@ -316,14 +325,14 @@ def test_who_is_overtaken_is_given_no_number(tmp_path: Path, before: int) -> Non
     taken: list[int] = []
 
     def take() -> None:
-        taken.append(raced.next_number(NAME, by="rival", at=START))
+        taken.append(raced.number_for(f"rival {len(taken)}", NAME, by="rival", at=START)[0])
 
     for _ in range(before):
         take()
     ledger.overtake(take)
 
     with pytest.raises(Conflict):
-        raced.next_number(NAME, by="tests", at=START)
+        raced.number_for("overtaken", NAME, by="tests", at=START)
     take()
     assert taken == list(range(1, before + 3))
 

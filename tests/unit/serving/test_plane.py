@@ -15,7 +15,7 @@ from lockgate.kernel.ids import id_parts
 from lockgate.predictionlog.reading import predictions
 from lockgate.serving.moments import micros
 from lockgate.serving.plane import Caller
-from tests.making.package import START
+from tests.making.package import NAME, START
 from tests.unit.serving.making import Bench
 
 
@@ -216,3 +216,23 @@ def test_a_request_that_failed_may_be_tried_again_with_its_key(bench: Bench) -> 
     again = bench.ask(1, caller=AGAIN)
     bench.come_round()
     assert len(again.ids) == 1
+
+
+def test_a_row_that_breaks_a_rule_without_tolerance_is_refused_with_its_request(bench: Bench) -> None:
+    with pytest.raises(Invalid) as refused:
+        bench.ask(1, 2, distance=5_950.0)
+
+    assert [(fault.at, fault.expected, fault.found) for fault in refused.value.faults] == [
+        (f"rows[{row}].distance", "10 ≤ distance ≤ 5900", "5950.0") for row in (0, 1)
+    ]
+    assert bench.plane.waiting == 0
+
+
+def test_a_row_that_breaks_a_rule_with_a_tolerance_is_answered_and_counted(bench: Bench) -> None:
+    answer = bench.ask(1, 2, distance=5_300.0)
+    bench.ask(3)
+    bench.come_round()
+
+    assert len(answer.ids) == 2
+    expected = f'lockgate_broken_rules_total{{endpoint="{NAME}",rule="between(distance)"}} 2'
+    assert expected in bench.tally.text({}).splitlines()

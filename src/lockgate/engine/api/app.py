@@ -1,7 +1,7 @@
 """The application: routes, and how errors look. CLI and console are its clients; it makes no decision of its own.
 
 Reads need the scope `read`, changes `release`, tokens `admin`. Errors are RFC 9457 problem documents. POSTs take an
-`Idempotency-Key`, but for tokens: their answer holds a secret, and is not kept.
+`Idempotency-Key`, but for tokens (their answer holds a secret, and is not kept) and examinations (they change nothing).
 """
 
 from datetime import datetime
@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from lockgate.engine.api.caller import needs
 from lockgate.engine.api.door import Door
+from lockgate.engine.api.features import add_feature_routes
 from lockgate.engine.api.once import once
 from lockgate.engine.delivery import create_endpoint, current_plan, deliver, find_endpoint
 from lockgate.engine.examining import examine_data, infer
@@ -94,6 +95,7 @@ def make_app(where: Installation, runner: Runner, port: int = 80) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_http)
     _add_reads(app, where)
     _add_changes(app, where, runner)
+    add_feature_routes(app, where)
     _add_checks(app, where)
     return app
 
@@ -191,9 +193,9 @@ def _add_checks(app: FastAPI, where: Installation) -> None:
         return _json(examine_data(where, body.folder.resolve(), body.snapshot))
 
     @app.post("/api/v1/checks/infer")
-    def infer_checks(body: Infer, _: Releaser) -> Response:
+    def infer_checks(body: Infer, caller: Releaser) -> Response:
         """Write rules down from snapshots, as files for the project folder; the profile is kept."""
-        return _json(infer(where, body.folder.resolve(), body.source, body.snapshot))
+        return _json(infer(where, body.folder.resolve(), body.source, body.snapshot, by=caller))
 
 
 def _json(value: Any, status: int = 200) -> Response:  # noqa: ANN401 - records and plain values
