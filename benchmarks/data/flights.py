@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,7 @@ class Flights:
         return self.blueprint.request
 
 
+@cache
 def flights(first: int | None) -> Flights:
     """Compute the year offline, by the path of training; or the first flights of it."""
     with _traceless():
