@@ -23,7 +23,7 @@ from lockgate.serving.installed import machine_of, store_url
 from lockgate.serving.loading import load_version
 from lockgate.serving.moments import micros
 from tests.making import servers
-from tests.making.package import NAME, ORIGINS, START, flight, make_release
+from tests.making.package import NAME, ORIGINS, START, flight, make_release, put_plan
 from tests.making.running import PATIENCE, Running, begin, wait_until
 
 DELAY = micros(START + timedelta(minutes=50)) - micros(START)
@@ -186,6 +186,76 @@ def test_everything_killed_at_once_gives_the_same_answers_again(state: StateFold
 
 def _lives(pid: int) -> bool:
     return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+# --- windows, and two versions ---------------------------------------------------------------------------------------
+
+
+def departure(number: int, minutes: int, delay: int, carrier: str = "UA") -> dict[str, Any]:
+    """A departure some minutes before the start; it left when it was known to have."""
+    return {
+        "flight_id": f"D{number}",
+        "scheduled": hour(minutes),
+        "left": hour(minutes - delay),
+        "delay": delay,
+        "carrier": carrier,
+    }
+
+
+def depart(up: Running, *rows: dict[str, Any]) -> None:
+    answer = up.post("/v1/events/departures", {"endpoint": NAME, "rows": list(rows)})
+    assert answer.json() == {"accepted": len(rows), "applied": True}, answer.text
+
+
+def window(up: Running, carrier: str = "UA") -> tuple[str, Any]:
+    """Ask at the start; give the version that answered, and what its window held."""
+    said = up.post(f"/v1/predict/{NAME}", {"rows": [flight(0, carrier=carrier, scheduled_departure=hour(0))]}).json()
+    id_ = said["predictions"][0]["id"]
+    (kept,) = [one for one in reading.predictions(up.state.log / NAME) if one.id == id_]
+    return said["version"], kept.known[-1].values
+
+
+def test_windows_count_what_was_posted_once_and_say_the_same_after_a_restart(state: StateFolder) -> None:
+    make_release(state, number=2, windows=True)
+    with Running(state) as up:
+        assert window(up) == ("v2", (0, 0))
+        rows = [departure(1, 60, 10), departure(2, 170, 20), departure(3, 181, 40), departure(4, 10, 30)]
+        depart(up, *rows)
+        depart(up, *rows[::-1])
+        # The third is out of reach, the fourth had not left yet.
+        assert window(up) == ("v2", (2, 30))
+        # A correction, known in time; another carrier's.
+        depart(up, departure(1, 60, 10) | {"left": hour(20), "delay": 40}, departure(5, 30, 5, "AA"))
+        assert window(up) == ("v2", (2, 60))
+        up.process.kill()
+        up.process.wait(PATIENCE)
+    with Running(state) as again:
+        assert (window(again), window(again, "AA"), window(again, "B6")) == (
+            ("v2", (2, 60)),
+            ("v2", (1, 5)),
+            ("v2", (0, 0)),
+        )
+
+
+def test_a_version_sees_what_was_posted_while_another_one_was_live(state: StateFolder) -> None:
+    with_windows = make_release(state, number=2, windows=True)
+    plain = make_release(state, number=3, seed=3)
+    with Running(state) as up:
+        # The live version reads no departures; the previous one does.
+        depart(up, departure(1, 60, 10))
+        put_plan(state, with_windows.digest, previous=plain.digest)
+        assert up.obey()["errors"] == []
+        assert window(up) == ("v2", (1, 10))
+
+
+def test_a_new_release_has_all_that_was_ever_posted(state: StateFolder) -> None:
+    with Running(state) as up:
+        post(up, wind_row(55, 33.0))
+        made = make_release(state, number=2, windows=True, live=False)
+        put_plan(state, made.digest)
+        assert up.obey()["errors"] == []
+        assert window(up) == ("v2", (0, 0))
+        assert ask(up) == 33.0
 
 
 # --- a worker without ingest, and a store that is not there -----------------------------------------------------------
