@@ -105,8 +105,10 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
         """Give a row as it is kept."""
         id_ = None if self.by == self.key else told.key
         if self.id is not None:
-            # A row without the id that its source names is one of its own.
-            id_ = told.values.get(self.id, f"{told.key}@{told.event_time}")
+            id_ = told.values.get(self.id)
+            if id_ is None:
+                # A row without the id that its source names is known by key and event time.
+                id_ = f"{told.key}@{told.event_time}"
         values = tuple([told.values.get(name) for name in self.columns])
         return Row(told.event_time, told.available_time, id_, values)
 
@@ -292,10 +294,7 @@ def _merge(series: Series, there: Sequence[Row], told: Sequence[Row], *, before:
         if known is None:
             found[name] = row
             continue
-        changed = _filled(row, known) if before else row
-        if changed != known:
-            del found[name]
-            found[name] = changed
+        found[name] = _filled(row, known) if before else row
     return list(found.values())
 
 

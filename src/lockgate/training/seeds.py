@@ -3,7 +3,7 @@
 - A table travels whole: the columns that are looked up.
 - Of a clocked source travel the last rows of each key, for look-ups, and for each window the rows that may still count
   for a question asked when the snapshots end, or as much earlier as questions may be late.
-- Rows keep the order in which they were told; of what was told again with the same available time, the last.
+- Rows keep the order in which they were told.
 """
 
 from collections.abc import Mapping, Sequence
@@ -72,8 +72,6 @@ def seed_rows(
         available(spec),
         *columns.values(),
     ).drop_nulls(["@key", "@event", AVAILABLE])
-    identity = ["@key", "@event", AVAILABLE, *({spec.event_id} - {None})]
-    told = told.unique(identity, keep="last", maintain_order=True).sort("@event", AVAILABLE, maintain_order=True)
     told = told.with_row_index("@place")
     parts = [_last(told)] if lookups else []
     parts += [_reached(told, window, spec, end - request.lateness) for window in windows]
@@ -100,7 +98,8 @@ def _columns(
 
 
 def _last(told: pl.DataFrame) -> pl.DataFrame:
-    return told.group_by("@key", maintain_order=True).tail(_KEPT)
+    ordered = told.sort("@event", AVAILABLE, maintain_order=True)
+    return ordered.group_by("@key", maintain_order=True).tail(_KEPT)
 
 
 def _reached(told: pl.DataFrame, window: Window, spec: SourceSpec, asked_from: datetime) -> pl.DataFrame:
