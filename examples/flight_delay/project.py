@@ -12,6 +12,9 @@ project = lg.Project("flight-delay", owner="operations", timezone="America/New_Y
 schedule = project.source(
     tables.schedule, key="flight_id", event_time="scheduled_departure", available_delay=span(0)
 )  # planned long before; asked at departure
+departures = project.source(
+    tables.departures, key="flight_id", event_time="scheduled_departure", available_time="left_gate"
+)
 arrivals = project.source(tables.arrivals, key="flight_id", event_time="scheduled_departure", available_time="landed")
 weather = project.source(
     tables.weather, key="origin", event_time="hour", available_delay=span(minutes=50), stale_after=span(hours=3)
@@ -24,6 +27,7 @@ schedule.expect(
     lg.between("distance", 10, 6_000),
     lg.one_of("origin", "EWR", "JFK", "LGA"),
 )
+departures.expect(lg.unique("flight_id"), lg.between("departure_delay", -120, 2_000))
 arrivals.expect(lg.missing("arrival_delay"), lg.between("arrival_delay", -120, 2_000))
 weather.expect(lg.between("wind_speed", 0, 150, at_most=0.001), lg.missing("visibility", at_most=0.01))
 
@@ -45,6 +49,22 @@ class Flight:
 def late(arrival_delay: float) -> bool:
     """Say what late means: once, for training and for outcomes alike."""
     return arrival_delay > 15
+
+
+airport = project.window(
+    "origin",
+    departures,
+    by="origin",
+    value="departure_delay",
+    over=[span(hours=3), span(days=1)],
+    of=["count", "mean", "max"],
+)  # gives origin_count_3h, origin_mean_3h, ... origin_max_1d
+airline = project.window(
+    "carrier", departures, by="carrier", value="departure_delay", over=[span(hours=3)], of=["count", "mean", "std"]
+)
+plane = project.window(
+    "plane", departures, by="tail_number", value="departure_delay", over=[span(hours=12)], of=["count", "mean", "last"]
+)
 
 
 @project.feature
@@ -82,6 +102,9 @@ def plane_age(scheduled_departure: datetime, built: int | None = planes["year_bu
         minute_of_day,
         weekday,
         plane_age,
+        airport,
+        airline,
+        plane,
         weather["wind_speed", "visibility", "precipitation"],
     ],
 )

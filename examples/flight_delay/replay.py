@@ -14,10 +14,11 @@ __all__ = ["Replay"]
 
 _STEP = timedelta(minutes=15)
 _AT_ONCE = 16
+_TRIES = 30
 
 
 class Replay:
-    """Flights, weather and landings of 2013, and an endpoint to tell them to.
+    """Flights, departures, weather and landings of 2013, and an endpoint to tell them to.
 
     Args:
         url: where the endpoint answers.
@@ -29,6 +30,7 @@ class Replay:
         self._url = url
         self._headers = {"Authorization": f"Bearer {token}"}
         self._schedule = tables.schedule().sort("scheduled_departure", "flight_id")
+        self._departures = tables.departures().sort("left_gate", "flight_id")
         self._landings = tables.arrivals().sort("landed", "flight_id")
         observed = tables.weather().with_columns(known=pl.col("hour") + timedelta(minutes=50))
         self._weather = observed.sort("known", "origin")
@@ -54,7 +56,9 @@ class Replay:
         moment = begin
         while moment < end:
             until = min(moment + _STEP, end)
-            await self._tell_weather(client, _between(self._weather, "known", moment, until))
+            # What becomes known in this quarter of an hour is told at its beginning, with its own time.
+            await self._tell(client, "weather", _between(self._weather, "known", moment, until).drop("known"))
+            await self._tell(client, "departures", _between(self._departures, "left_gate", moment, until))
             if ask:
                 await self._ask(client, _between(self._schedule, "scheduled_departure", moment, until))
             await self._tell_landings(client, _between(self._landings, "landed", moment, until))
@@ -94,10 +98,16 @@ class Replay:
             return {"prediction": prediction, **told}
         return {"key": row["flight_id"], "asked_at": asked_at.isoformat(), **told}
 
-    async def _tell_weather(self, client: httpx.AsyncClient, weather: pl.DataFrame) -> None:
-        rows = [_plain(row) for row in weather.drop("known").iter_rows(named=True)]
+    async def _tell(self, client: httpx.AsyncClient, source: str, told: pl.DataFrame) -> None:
+        """Post rows of a source in the order in which they became known; again, until answers are given with them."""
+        rows = [_plain(row) for row in told.iter_rows(named=True)]
+        for _ in range(_TRIES if rows else 0):
+            found = await _post(client, f"/v1/events/{source}", {"endpoint": "flight-delay", "rows": rows})
+            if found["applied"]:
+                return
         if rows:
-            await _post(client, "/v1/events/weather", {"endpoint": "flight-delay", "rows": rows})
+            msg = f"rows of {source} were taken {_TRIES} times, and never applied"
+            raise RuntimeError(msg)
 
 
 def _between(frame: pl.DataFrame, column: str, begin: datetime, end: datetime) -> pl.DataFrame:

@@ -5,7 +5,7 @@ A reader takes apart only what it needs: times first, then the values it asks fo
 
 import functools
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -16,8 +16,7 @@ __all__ = ["Block", "Row", "pack", "unpack"]
 
 _FORM = 1
 _INT64 = (-(1 << 63), (1 << 63) - 1)
-_ONE_FLOAT = struct.Struct("<d").unpack_from
-_ONE_INT = struct.Struct("<q").unpack_from
+_Reads = Callable[[bytes], tuple[Any, ...]]
 _FLOATS, _INTS, _ANY = "d", "q", "*"
 
 
@@ -64,9 +63,9 @@ class Block:
     def __init__(self, packed: _Packed) -> None:
         """Take the times apart."""
         self.count = len(packed.events) // 8
-        form = f"<{self.count}q"
-        self.events: tuple[int, ...] = struct.unpack(form, packed.events)
-        self.available: tuple[int, ...] = struct.unpack(form, packed.available)
+        read = _times(self.count)
+        self.events: tuple[int, ...] = read(packed.events)
+        self.available: tuple[int, ...] = read(packed.available)
         self.span, self.shortened = packed.span, packed.shortened
         self._names = _layout(packed.layout)
         self._packed = packed
@@ -97,23 +96,16 @@ class Block:
             return _LISTS.decode(data)[start:end]
         return struct.unpack_from(f"<{end - start}{kind}", data, 8 * start)
 
-    def values(self, row: int, names: Sequence[str]) -> tuple[Any, ...]:
+    def values(self, row: int, names: tuple[str, ...]) -> tuple[Any, ...]:
         """Give the values of one row."""
-        columns = self._packed.columns
-        found: list[Any] = []
-        for name in names:
-            place = self._names.get(name)
-            if place is None:
-                found.append(None)
-                continue
-            at, kind = place
-            if kind == _FLOATS:
-                found.append(_ONE_FLOAT(columns[at], 8 * row)[0])
-            elif kind == _INTS:
-                found.append(_ONE_INT(columns[at], 8 * row)[0])
-            else:
-                found.append(_LISTS.decode(columns[at])[row])
-        return tuple(found)
+        together = _together(self._packed.layout, names)
+        if together is None:
+            return tuple([self.column(name, row, row + 1)[0] for name in names])
+        places, read = together
+        columns: Sequence[bytes] = self._packed.columns[places]
+        if self.count > 1:
+            columns = [column[8 * row : 8 * row + 8] for column in columns]
+        return read(b"".join(columns))
 
     def rows(self, names: Sequence[str]) -> list[Row]:
         """Give all rows, with the values of some columns."""
@@ -193,3 +185,22 @@ def _int64(values: list[int]) -> bytes:
 def _layout(layout: bytes) -> dict[str, tuple[int, str]]:
     names: list[tuple[str, str]] = msgspec.msgpack.decode(layout, type=list[tuple[str, str]])
     return {name: (at, kind) for at, (name, kind) in enumerate(names)}
+
+
+@functools.lru_cache(maxsize=1024)
+def _together(layout: bytes, names: tuple[str, ...]) -> tuple[slice, _Reads] | None:
+    """Give where the values of one row stand, and what reads them at once; None where they can't be read so.
+
+    They can where they stand one after the other, as a series keeps them, and each takes 8 bytes.
+    """
+    kept = _layout(layout)
+    places = [kept.get(name, (-1, _ANY)) for name in names]
+    first = places[0][0] if places else 0
+    if [at for at, _ in places] != [*range(first, first + len(places))] or any(kind == _ANY for _, kind in places):
+        return None
+    return slice(first, first + len(places)), struct.Struct("<" + "".join(kind for _, kind in places)).unpack
+
+
+@functools.lru_cache(maxsize=1024)
+def _times(count: int) -> _Reads:
+    return struct.Struct(f"<{count}q").unpack

@@ -69,34 +69,54 @@ class WindowReader:
         first = bisect_right(rows.events, asked_at - self._spans[0])
         last = bisect_right(rows.events, asked_at, first)
         counted, values = self._valued(rows, self._counting(rows, first, last, asked_at), first, last)
-        times = [rows.events[place] for place in counted]
+        events = rows.events
+        times = [events[place] for place in counted]
         held = [self._held(values[bisect_right(times, asked_at - span) :]) for span in self._spans]
         answer = tuple(_aggregated(aggregate, held[number]) for number, aggregate in self._plan)
         if not counted:
             return Known(self.window.name, answer, None, None)
         return Known(self.window.name, answer, times[-1], rows.available[counted[-1]])
 
-    def _counting(self, rows: SeriesRows, first: int, last: int, asked_at: int) -> list[int]:
+    def _counting(self, rows: SeriesRows, first: int, last: int, asked_at: int) -> Sequence[int]:
         """Give the places of the rows from first to last that count, in order."""
-        events, available, ids = rows.events, rows.available, rows.ids
+        available, ids = rows.available, rows.ids
         if not self._identified:
-            known = (place for place in range(first, last) if available[place] <= asked_at)
-            return sorted({(events[place], ids[place]): place for place in known}.values())
+            known: Sequence[int] = range(first, last)
+            if max(available[first:last], default=asked_at) > asked_at:
+                known = [place for place in known if available[place] <= asked_at]
+            names = list(zip(rows.events[first:last], ids[first:last], strict=True))
+            if len(set(names)) == len(names):
+                return known
+            return sorted({names[place - first]: place for place in known}.values())
         newest: dict[Any, int] = {}
         for place in range(last):  # a version that is newer may have happened before the window
             if available[place] <= asked_at and available[newest.get(ids[place], place)] <= available[place]:
                 newest[ids[place]] = place
         return sorted(place for place in newest.values() if place >= first)
 
-    def _valued(self, rows: SeriesRows, counting: list[int], first: int, last: int) -> tuple[list[int], list[Any]]:
+    def _valued(
+        self, rows: SeriesRows, counting: Sequence[int], first: int, last: int
+    ) -> tuple[Sequence[int], Sequence[Any]]:
         """Give those rows that have a value to aggregate, and their values."""
         name = self.window.value
         if name is None:
             return counting, counting
         column = rows.column(name, first, last)
-        numbers = [(place, self._number(column[place - first])) for place in counting]
-        valued = [one for one in numbers if one[1] is not None]
-        return [place for place, _ in valued], [number for _, number in valued]
+        given = column if len(counting) == len(column) else [column[place - first] for place in counting]
+        if self._are_plain(given):
+            return counting, given
+        numbers = [self._number(value) for value in given]
+        valued = [place for place, number in zip(counting, numbers, strict=True) if number is not None]
+        return valued, [number for number in numbers if number is not None]
+
+    def _are_plain(self, values: Sequence[Any]) -> bool:
+        """Tell quickly that `_number` would give every value as it is."""
+        kinds = set(map(type, values))
+        if not self._floats:
+            return kinds <= {int}
+        if kinds != {float} or 0.0 in values or not math.isfinite(sum(values)):
+            return False
+        return self.window.scale is None or all(abs(one(values) * self._ten) < INT64[1] for one in (min, max))
 
     def _number(self, value: Any) -> float | None:  # noqa: ANN401 - a value of any column
         """Give a value as it is aggregated; None for one that is not."""
@@ -108,7 +128,7 @@ class WindowReader:
             return None
         return float(value) + 0.0  # so that there is one zero
 
-    def _held(self, values: list[Any]) -> "_Floats | _Exact":
+    def _held(self, values: Sequence[Any]) -> "_Floats | _Exact":
         if self._floats and self.window.scale is None:
             return _Floats(values)
         return _Exact(values, self._ten, whole=not self._floats)
@@ -117,7 +137,7 @@ class WindowReader:
 class _Floats:
     """The values of a span, floats."""
 
-    def __init__(self, values: list[float]) -> None:
+    def __init__(self, values: Sequence[float]) -> None:
         self.values = values
 
     def sum(self) -> float:
@@ -134,13 +154,13 @@ class _Floats:
 class _Exact:
     """The values of a span, each a whole number of units: ones, or with a scale tenths, hundredths, ..."""
 
-    def __init__(self, values: list[Any], ten: int, *, whole: bool) -> None:
+    def __init__(self, values: Sequence[Any], ten: int, *, whole: bool) -> None:
         self.values = values
         self._ten = ten
         self._whole = whole
 
     @cached_property
-    def _units(self) -> list[int]:
+    def _units(self) -> Sequence[int]:
         return self.values if self._whole else [round(value * self._ten) for value in self.values]
 
     def sum(self) -> float | None:
