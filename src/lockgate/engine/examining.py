@@ -5,7 +5,6 @@ A rule that is a function of the user's runs in a child, like all of a user's co
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -17,6 +16,7 @@ from lockgate.engine.checking import keys_wanted, rules_of
 from lockgate.engine.children import Job, run_child
 from lockgate.engine.installation import Installation
 from lockgate.engine.jobs import Loaded, ToExamine, examine_kept
+from lockgate.engine.snapshotting import fetch_rows
 from lockgate.kernel.canonical import Digest, canonical, digest_of, parse
 from lockgate.kernel.errors import NotFound
 from lockgate.kernel.names import nearest
@@ -112,16 +112,6 @@ def _no_snapshot(sources: Sequence[str], wanted: str | None) -> NotFound:
     )
 
 
-def _fetched(where: Installation, snapshot: Snapshot, scratch: Path) -> list[tuple[str, datetime | None]]:
-    files = []
-    for file in snapshot.files:
-        path = scratch / "rows" / f"{file.digest.removeprefix('sha256:')}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        where.shelf.blobs.fetch(file.digest, path)
-        files.append((str(path), file.not_before))
-    return files
-
-
 def _asked(
     where: Installation,
     blueprint: Blueprint,
@@ -138,9 +128,9 @@ def _asked(
         spec=spec,
         rules=[rule for rule in rules if rule.kind != "row_loss"],  # what was read is not there any more
         snapshot=digest_of(snapshot),
-        files=_fetched(where, snapshot, scratch),
+        files=fetch_rows(where, spec, snapshot, scratch / f"rows {spec.name}"),
         keys={
-            name: (key, [path for path, _ in _fetched(where, one, scratch)])
+            name: (key, [path for path, _ in fetch_rows(where, blueprint.source(name), one, scratch / f"rows {name}")])
             for name, key in keys_wanted(rules)
             if (one := found.get(name)) is not None
         },
@@ -151,7 +141,9 @@ def _asked(
 
 
 def _inferred(where: Installation, spec: SourceSpec, snapshot: Snapshot, scratch: Path, by: str) -> Inferred:
-    frame = pl.concat([pl.scan_parquet(path) for path, _ in _fetched(where, snapshot, scratch)]).collect()
+    frame = pl.concat(
+        [pl.scan_parquet(path) for path, _ in fetch_rows(where, spec, snapshot, scratch / f"rows {spec.name}")]
+    ).collect()
     profile = profile_of(spec.name, digest_of(snapshot), frame)
     where.shelf.keep(profile, subject=spec.name, by=by, at=where.clock())
     name = f"{spec.name}.profile.json"

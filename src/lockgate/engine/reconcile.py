@@ -40,10 +40,30 @@ class Watched(msgspec.Struct, kw_only=True):
     end: LineEnd | None
 
 
-def open_line(
-    where: Installation, folder: Path, *, as_of: datetime | None, dirty: bool, rollout: bool, attended: bool, by: str
+def open_line(  # noqa: PLR0913 - a walk is opened with these
+    where: Installation,
+    folder: Path,
+    *,
+    as_of: datetime | None,
+    dirty: bool,
+    rollout: bool,
+    attended: bool,
+    by: str,
+    until: str = "release",
+    anew: tuple[str, ...] = (),
 ) -> Line:
     """Open a walk for a project folder as it stands, or give the one that is already under way.
+
+    Args:
+        where: the installation.
+        folder: the project folder.
+        as_of: what is known later is not used.
+        dirty: whether files may differ from the commit.
+        rollout: whether the release goes live.
+        attended: whether it stops with the command that opened it.
+        by: who opens it.
+        until: where it ends: `release` or `snapshots`.
+        anew: sources whose history begins anew.
 
     Raises:
         Refused: the folder differs from its commit and `dirty` was not said, or is in no checkout.
@@ -62,7 +82,12 @@ def open_line(
         dirty=bool(checkout.changed),
         code=checkout.code,
         environment=digest_of(environment()),
-        parameters={"as_of": utc(as_of).isoformat() if as_of else None, "rollout": rollout},
+        parameters={
+            "as_of": utc(as_of).isoformat() if as_of else None,
+            "rollout": rollout,
+            "until": until,
+            "anew": sorted(anew),
+        },
         attended=attended,
         installation=where.name,
         by=by,
@@ -140,7 +165,7 @@ def advance(where: Installation, line: Line) -> bool:
         if where.shelf.ledger.records.get("line-end", line.id) is None:
             end = _go(walk)
             _end(where, line, end, walk.fence)
-            if end.result == "released":
+            if end.result in {"released", "taken"}:
                 walk.sweep()
     finally:
         walk.close()
@@ -162,6 +187,8 @@ def _go(walk: Walk) -> LineEnd:
         reason = f"Lockgate itself failed: {type(error).__name__}: {error}. This is a fault of ours; please report it."
         walk.tell(Told(station="line", state="failed", text=reason))
         return LineEnd(line=walk.line.id, result="failed", reason=reason, at=now())
+    if release is None:
+        return LineEnd(line=walk.line.id, result="taken", reason="", at=now())
     return LineEnd(line=walk.line.id, result="released", reason="", release=release, at=now())
 
 
