@@ -11,7 +11,7 @@ import polars as pl
 
 from lockgate.checks.examine import Around, examine
 from lockgate.engine.checking import Watch
-from lockgate.features.known import AVAILABLE, known_rows
+from lockgate.features.known import AVAILABLE, GONE, known_rows
 from lockgate.kernel.canonical import Digest, canonical, digest_of
 from lockgate.kernel.errors import Refused
 from lockgate.kernel.folders import replace_file
@@ -66,7 +66,7 @@ class Taking(msgspec.Struct, kw_only=True):
     rules: list[Rule]
     # The snapshot before: what it is, where its files are, what it speaks of, what was read; None for none.
     parent: Snapshot | None = None
-    parent_id: Digest = ""
+    parent_id: str = ""
     parent_files: list[str] = []
     parent_at: datetime | None = None
     state: dict[str, Any] = {}
@@ -111,6 +111,8 @@ class SourceRows(msgspec.Struct, kw_only=True):
     files: list[tuple[str, datetime | None]]
     # Rows that break one of these are not given.
     quarantine: list[Rule] = []
+    # The places of rows that the source holds no more: a file; empty for none.
+    gone: str = ""
 
 
 class ToExamine(msgspec.Struct, kw_only=True):
@@ -123,6 +125,8 @@ class ToExamine(msgspec.Struct, kw_only=True):
     files: list[tuple[str, datetime | None]]
     # For each source that a rule refers to, its key and files.
     keys: dict[str, tuple[str, list[str]]]
+    # The places of rows that the source holds no more, which are not examined: a file; empty for none.
+    gone: str = ""
     # How many rows were read, and how many the snapshot before had; None where nobody knows.
     rows_in: int | None = None
     rows_before: int | None = None
@@ -160,6 +164,7 @@ def _snapshot(folder: Path, scratch: Path, arguments: dict[str, Any], _: Report)
     spec = asked.spec
     if asked.recorded and asked.parent is not None:
         found = take.as_recorded(spec, asked.parent, asked.parent_files, scratch / "rows", at=asked.at)
+        found.gone_rows = asked.gone_rows or None
         if asked.at == asked.parent_at:
             found.snapshot = asked.parent
         return _taken(asked, found, asked.state, held_back=0)
@@ -211,7 +216,9 @@ def _taken(asked: Taking, found: take.Taken, state: dict[str, Any], *, held_back
 
 def examine_kept(asked: ToExamine) -> CheckReport:
     """Examine a snapshot; of a row that was told more than once, as it was told last."""
-    rows = known_rows(asked.spec, asked.files).drop(AVAILABLE, strict=False)
+    rows = known_rows(asked.spec, asked.files, asked.gone).drop(AVAILABLE, strict=False)
+    if asked.gone:
+        rows = rows.filter(~pl.col(GONE)).drop(GONE)
     if len(asked.files) > 1:
         rows = rows.filter(_told_last(asked.spec))
     keys = {
@@ -309,7 +316,7 @@ def _rows(sources: dict[str, Any]) -> Rows:
 
 def _sound_rows(source: SourceRows) -> pl.LazyFrame:
     """Give the rows of a source that nothing was said against."""
-    rows = known_rows(source.spec, source.files)
+    rows = known_rows(source.spec, source.files, source.gone)
     if not source.quarantine:
         return rows
     return rows.filter(~broken_by(source.quarantine, dict(rows.collect_schema())))

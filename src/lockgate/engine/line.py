@@ -20,7 +20,7 @@ from lockgate.engine.jobs import Assembled, Fit, Loaded, Measured, SourceRows, T
 from lockgate.engine.machine import environment, machine, processes
 from lockgate.engine.register import check_versions, register, registration
 from lockgate.engine.repository import look
-from lockgate.engine.snapshotting import fetch_rows, said_of, take_source
+from lockgate.engine.snapshotting import fetch_gone, fetch_rows, rows_before, said_of, take_source
 from lockgate.engine.walk import Told, Walk
 from lockgate.gates.judge import Case, judge
 from lockgate.kernel.canonical import Digest, canonical, digest_of, short
@@ -158,11 +158,6 @@ class _Made:
         text = said_of(self.readings[spec.name], snapshot)
         self.walk.tell(Told(station=f"snapshots {spec.name}", state="going", share=1, text=text))
 
-    def _rows_before(self, source: str) -> int | None:
-        """Give how many rows the reading had that this walk's continues."""
-        after = self.readings[source].after
-        return None if after is None else self.shelf.get(Snapshot, self.shelf.get(Reading, after).snapshot).rows
-
     def checks(self) -> None:
         """Examine every snapshot by its rules; any that does not hold stops the line."""
         at = self._at
@@ -177,9 +172,10 @@ class _Made:
                     rules=rules,
                     snapshot=digest,
                     files=self._source_files(spec.name),
+                    gone=self._gone(spec.name),
                     keys={name: (key, [path for path, _ in self._source_files(name)]) for name, key in others},
                     rows_in=self.shelf.get(CheckReport, self.report_ids[f"{spec.name} as read"]).rows,
-                    rows_before=self._rows_before(spec.name),
+                    rows_before=rows_before(self.walk.where, self.readings[spec.name]),
                     at=at,
                     quarantine=str(self.walk.scratch / f"quarantine-{spec.name}.parquet"),
                 )
@@ -444,6 +440,9 @@ class _Made:
         spec = self.blueprint.source(source)
         return fetch_rows(self.walk.where, spec, self.shelf.get(Snapshot, digest), scratch / "kept")
 
+    def _gone(self, source: str) -> str:
+        return fetch_gone(self.walk.where, self.readings[source], self.taken[source][1] / "kept")
+
     def _rows_of(self, part: str) -> Path:
         found = self.shelf.get(TrainingSet, self.set_id)
         files = found.train_files if part == "train" else found.test_files
@@ -458,7 +457,10 @@ class _Made:
     def _source_rows(self) -> dict[str, object]:
         rows = {
             one.name: SourceRows(
-                spec=one, files=self._source_files(one.name), quarantine=quarantines(self.blueprint, one.name)
+                spec=one,
+                files=self._source_files(one.name),
+                quarantine=quarantines(self.blueprint, one.name),
+                gone=self._gone(one.name),
             )
             for one in self.blueprint.sources
         }

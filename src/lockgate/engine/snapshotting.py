@@ -32,12 +32,14 @@ __all__ = [
     "Told",
     "assumed_of",
     "difference",
+    "fetch_gone",
     "fetch_rows",
     "find_snapshot",
     "history",
     "newest_reading",
     "pin",
     "readings",
+    "rows_before",
     "rows_of",
     "said_of",
     "snapshots_of",
@@ -48,6 +50,7 @@ __all__ = [
 T = TypeVar("T")
 
 _READINGS = 1000
+_MANY = 0.1
 
 
 class Told(Protocol):
@@ -61,7 +64,9 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a source: how it was declared, and the snapshot that holds its rows."""
 
     spec: SourceSpec
+    # The reading, and what it found to be there no more: a blob, or None.
     reading: Digest
+    gone_rows: Digest | None
     snapshot: Snapshot
     taken_as_of: datetime
 
@@ -119,12 +124,14 @@ def take_source(  # noqa: PLR0913 - a reading is made of these
     before, begins = _before(where, spec, project, anew=anew)
     asked = Taking(spec=spec, at=at, rules=rules)
     if before is not None:
-        _tell_before(where, before[1], asked, scratch)
+        # The past is taken from the newest snapshot, unless one was taken at that very moment.
         asked.recorded = spec.clocked and at <= before[1].taken_as_of
+        then = newest_reading(where, project, spec.name, at) if asked.recorded else before
+        exact = then is not None and then[1].taken_as_of == at
+        _tell_before(where, then[1] if then and exact else before[1], asked, scratch)
         if asked.recorded:
-            before = newest_reading(where, project, spec.name, at) or before
-            if before[1].taken_as_of == at:
-                _tell_before(where, before[1], asked, scratch)
+            asked.gone_rows = fetch_gone(where, then[1], scratch / "before") if then else ""
+            before = then
     taken = run("snapshot", msgspec.to_builtins(asked), scratch, Taken)
     for path in taken.written.values():
         where.shelf.blobs.put_file(Path(path))
@@ -175,10 +182,24 @@ def _tell_before(where: Installation, reading: Reading, asked: Taking, scratch: 
         asked.parent_files = [path for path, _ in fetch_rows(where, asked.spec, asked.parent, scratch / "before")]
     asked.parent_at = reading.taken_as_of
     asked.state = reading.state
-    asked.gone_rows = ""
-    if reading.gone_rows is not None:
-        asked.gone_rows = str(scratch / "before" / "gone.parquet")
-        where.shelf.blobs.fetch(reading.gone_rows, Path(asked.gone_rows))
+    asked.gone_rows = fetch_gone(where, reading, scratch / "before")
+
+
+def fetch_gone(where: Installation, reading: Reading, folder: Path) -> str:
+    """Fetch the places of rows that a source held no more: a file; empty where there are none."""
+    if reading.gone_rows is None:
+        return ""
+    path = folder / "gone.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    where.shelf.blobs.fetch(reading.gone_rows, path)
+    return str(path)
+
+
+def rows_before(where: Installation, reading: Reading) -> int | None:
+    """Give how many rows the snapshot had that a reading continues; None where it continues none."""
+    if reading.after is None:
+        return None
+    return where.shelf.get(Snapshot, where.shelf.get(Reading, reading.after).snapshot).rows
 
 
 def fetch_rows(
@@ -218,6 +239,7 @@ def history(where: Installation, project: str, at: datetime | None = None) -> di
         found[newest[1].source] = Held(
             spec=parse(stored.body, SourceSpec),
             reading=newest[0],
+            gone_rows=newest[1].gone_rows,
             snapshot=where.shelf.get(Snapshot, newest[1].snapshot),
             taken_as_of=newest[1].taken_as_of,
         )
@@ -248,6 +270,8 @@ def said_of(reading: Reading, snapshot: Snapshot) -> str:
         said.append(
             f"{reading.backfilled:,} of them were not there when they say they were known, and count from now on"
         )
+    if reading.backfilled > snapshot.rows * _MANY:
+        said.append(f"if it is the way of reading that changed: --anew {reading.source}")
     if reading.gone:
         said.append(f"{reading.gone:,} are there no more and stay in history")
     if reading.begins:
@@ -376,11 +400,7 @@ def _reading_of(where: Installation, snapshot: Digest) -> Reading:
 
 def _side(where: Installation, spec: SourceSpec, snapshot: Snapshot, reading: Reading, folder: Path) -> Side:
     paths = tuple(path for path, _ in fetch_rows(where, spec, snapshot, folder))
-    gone = None
-    if reading.gone_rows is not None:
-        gone = str(folder / "gone.parquet")
-        where.shelf.blobs.fetch(reading.gone_rows, Path(gone))
-    return Side(columns=snapshot.columns, paths=paths, gone_rows=gone)
+    return Side(columns=snapshot.columns, paths=paths, gone_rows=fetch_gone(where, reading, folder) or None)
 
 
 def pin(where: Installation, wanted: str, scratch: Path, *, by: str) -> dict[str, Any]:
