@@ -19,7 +19,7 @@ from benchmarks.data.peers import ask
 from benchmarks.data.sizes import Run
 from benchmarks.harness import Figure, at_most
 from lockgate.features.resolving import Resolver
-from lockgate.features.series import Series, Told, series_of, tell
+from lockgate.features.series import Series, Told, pack_horizon, series_of, tell
 from lockgate.features.store import OnlineStore, open_store
 from tests.making.servers import HOST, valkey
 
@@ -73,7 +73,7 @@ def _fill(store: OnlineStore, rows: pl.DataFrame, series: Sequence[Series]) -> N
     ]
     for start in range(0, len(told), 2_000):
         tell(store, series, told[start : start + 2_000])
-    store.change([_READY], lambda _: [b"whole"])
+    store.change([_READY], lambda _: [pack_horizon(None)])
 
 
 def _questions(rows: pl.DataFrame) -> tuple[list[Question], list[tuple[float, ...]]]:

@@ -126,6 +126,24 @@ def test_what_can_not_be_reached_is_said_before_anything_starts(what: str, works
     assert not (workshop.state / "stores.json").exists()
 
 
+def test_endpoints_answer_while_the_ledger_is_down_and_the_rest_works_again_when_it_is_back(
+    shipped: Workshop, shared: tuple[str, ...], postgres: servers.Postgres
+) -> None:
+    assert shipped.run("move", *shared)[0] == 0
+    with up(shipped) as running:
+        asks_and_explains(running, shipped.first["release"])
+        postgres.server.kill()
+        try:
+            assert running.predict(parcel(1))["version"] == "v1"
+            refused = running.get("/api/v1/overview")
+            assert refused.status_code == 503
+            assert "secret" not in refused.text
+        finally:
+            postgres.server.start()
+        assert running.get("/api/v1/overview").status_code == 200
+        asks_and_explains(running, shipped.first["release"])
+
+
 # --- two installations -----------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from lockgate.features.online import TableRows
 from lockgate.features.resolving import Resolver
-from lockgate.features.series import Told, ready_key, series_of, tell
+from lockgate.features.series import Told, pack_horizon, ready_key, series_of, tell
 from lockgate.features.store import MemoryStore, OnlineStore
 from lockgate.kernel.folders import StateFolder
 from lockgate.records.features import FeatureSet, Lookup, RequestSpec
@@ -43,7 +43,7 @@ def resolver(
     series = series_of(ENDPOINT, features, sources)
     for row in told:
         tell(store, series, [row])
-    store.change([READY], lambda _: [b"ready"])
+    store.change([READY], lambda _: [pack_horizon(None)])
     return Resolver(request, features, tables, series, store, READY)
 
 

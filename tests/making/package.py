@@ -21,6 +21,7 @@ from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE, SeedRow, encod
 from lockgate.packages.signing import make_key, sign, signing_key
 from lockgate.records.check import Rule
 from lockgate.records.features import (
+    Aggregate,
     Code,
     FeatureSet,
     FeatureSpec,
@@ -34,6 +35,8 @@ from lockgate.records.features import (
     OutcomeSpec,
     RequestSpec,
     Unseen,
+    Window,
+    WindowColumn,
 )
 from lockgate.records.package import Contract, Reference
 from lockgate.records.release import Release
@@ -66,6 +69,7 @@ def make_release(
     replay: bool = True,
     live: bool = True,
     key: str = "keys/release.pem",
+    windows: bool = False,
 ) -> Made:
     """Make a release, and put it live under the next plan.
 
@@ -76,11 +80,12 @@ def make_release(
         seed: decides the model, and so its answers.
         replay: whether the endpoint, where it is made, takes any event time.
         live: whether a plan is put in force.
+        windows: whether it has windows over departures as well; the model does not see them, the log does.
         key: which key signs, a path in the state folder; one of another name is made, but not trusted.
     """
     private = state.root / key
     make_key(private, state.trust if private == state.signing_key else state.root / "strangers")
-    package = make_package(state, name, seed)
+    package = make_package(state, name, seed, windows=windows)
     release = Release(
         endpoint=name,
         number=number,
@@ -143,10 +148,10 @@ def flight(number: int = 0, **changes: object) -> dict[str, Any]:
     return row | changes
 
 
-def make_package(state: StateFolder, name: str, seed: int) -> Digest:
+def make_package(state: StateFolder, name: str, seed: int, *, windows: bool = False) -> Digest:
     """Train, pack and install a package; give its id."""
-    files, manifest = _content(name, seed)
-    draft = state.root / "work" / f"package-{name}-{seed}"
+    files, manifest = _content(name, seed, windows=windows)
+    draft = state.root / "work" / f"package-{name}-{seed}-{windows}"
     digest, _ = pack(draft, files, **manifest)
     folder = state.package(digest)
     if not folder.exists():
@@ -156,13 +161,13 @@ def make_package(state: StateFolder, name: str, seed: int) -> Digest:
 
 
 @functools.cache
-def _content(name: str, seed: int) -> tuple[dict[str, bytes], dict[str, Any]]:
+def _content(name: str, seed: int, *, windows: bool) -> tuple[dict[str, bytes], dict[str, Any]]:
     model, reference = trained(seed)
     clock = int(START.timestamp()) * 1_000_000
     seeds = [SeedRow(origin, clock - 3_600_000_000, clock - 1_800_000_000, {"wind_speed": 5.0}) for origin in ORIGINS]
     files = dict(
         [
-            (CONTRACT, canonical(contract())),
+            (CONTRACT, canonical(with_windows() if windows else contract())),
             (MODEL, model),
             (REFERENCE, canonical(reference)),
             encode_table("planes", [(f"N{i}", (1990 + i,)) for i in range(4)]),
@@ -227,6 +232,32 @@ def contract() -> Contract:
         task="binary",
         threshold=0.5,
     )
+
+
+def with_windows() -> Contract:
+    """Give the same contract with a window over departures by carrier: a source that nothing looks up."""
+    aggregates = (Aggregate.COUNT, Aggregate.SUM)
+    window = Window(
+        name="carrier",
+        source="departures",
+        by="carrier",
+        value="delay",
+        value_type=FieldKind.INT,
+        columns=tuple(
+            WindowColumn(name=f"carrier_{one.value}_3h", aggregate=one, span=timedelta(hours=3), type=FieldKind.INT)
+            for one in aggregates
+        ),
+    )
+    departures = SourceSpec(
+        name="departures",
+        reader=by_function("tables:departures"),
+        key="flight_id",
+        event_time="scheduled",
+        available_time="left",
+    )
+    plain = contract()
+    features = msgspec.structs.replace(FEATURES, windows=(window,))
+    return msgspec.structs.replace(plain, features=features, sources=(*plain.sources, departures))
 
 
 REQUEST = RequestSpec(

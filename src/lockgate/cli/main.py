@@ -104,12 +104,15 @@ def ship(
     dirty: Annotated[bool, typer.Option("--dirty", help="Ship uncommitted changes; the release is marked.")] = False,  # noqa: FBT002 - a flag
     rollout: Annotated[bool, typer.Option(help="Put the release live.")] = True,  # noqa: FBT002 - a flag
     anew: Anew = None,
+    lineage_to: Annotated[
+        str, typer.Option("--lineage", help="Send OpenLineage events there: file:PATH, or an endpoint's URL.")
+    ] = "",
     as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Walk the line: from the current commit to a release that answers."""
     from lockgate.cli.shipping import ship_project  # noqa: PLC0415 - a command loads what it needs
 
-    asked = {"as_of": as_of, "dirty": dirty, "rollout": rollout, "anew": anew or []}
+    asked = {"as_of": as_of, "dirty": dirty, "rollout": rollout, "anew": anew or [], "lineage": lineage_to}
     ship_project(folder, state, asked, as_json=as_json)
 
 

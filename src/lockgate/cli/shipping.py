@@ -28,7 +28,7 @@ def ship_project(folder: Path, state: Path, asked: Mapping[str, Any], *, as_json
     Args:
         folder: the project folder.
         state: the state folder.
-        asked: `as_of`, `dirty`, `rollout`, `anew`.
+        asked: `as_of`, `dirty`, `rollout`, `anew`, `lineage`.
         as_json: whether what came of it is printed as JSON.
 
     Raises:
@@ -62,7 +62,11 @@ def _walk(client: Client, folder: Path, asked: Mapping[str, Any], console: Conso
     """Have a walk opened and show it to its end; give its id and how it ended."""
     as_of: datetime | None = asked["as_of"]
     cut = as_of.replace(tzinfo=as_of.tzinfo or UTC).isoformat() if as_of else None
-    opened = client.post("/api/v1/lines", {**asked, "folder": str(folder.resolve()), "as_of": cut})
+    lineage = asked.get("lineage", "")
+    if path := _path(lineage):
+        lineage = f"file:{Path(path).absolute()}"
+    body = {**asked, "folder": str(folder.resolve()), "as_of": cut, "lineage": lineage}
+    opened = client.post("/api/v1/lines", body)
     walk: str = opened["id"]
     told = "Ctrl-C stops it, the same command goes on" if opened["attended"] else "it goes on also without this command"
     console.print(f"[dim]walk {walk}; {told}[/]")
@@ -71,6 +75,11 @@ def _walk(client: Client, folder: Path, asked: Mapping[str, Any], console: Conso
         kind = GateClosed if end["result"] == "stopped" else Failed
         raise kind(end["reason"].removesuffix("."))
     return walk, end
+
+
+def _path(lineage: str) -> str:
+    """Give the path of a file that was named relative to here; empty for anything else."""
+    return lineage.removeprefix("file:") if lineage.startswith("file:") and not lineage.startswith("file://") else ""
 
 
 def _show(client: Client, walk: str, console: Console) -> dict[str, Any]:

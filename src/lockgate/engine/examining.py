@@ -5,6 +5,7 @@ A rule that is a function of the user's runs in a child, like all of a user's co
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import msgspec

@@ -9,7 +9,7 @@
 - The online store is not copied: it is rebuilt from snapshots and from the events in the log.
 """
 
-import tempfile
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -71,7 +71,7 @@ def move(root: Path, asked: Stores, told: Told = lambda _what, _done, _all: None
         here, there = settled.before.urls(state), settled.opened.urls(state)
         blobs = ledger = None
         if place(here.blobs) != place(there.blobs):
-            blobs = _copy_blobs(open_blobs(here.blobs), open_blobs(there.blobs), told)
+            blobs = _copy_blobs(open_blobs(here.blobs), open_blobs(there.blobs), state.work("move"), told)
         if place(here.ledger) != place(there.ledger):
             ledger = _copy_ledger(here.ledger, there.ledger, told, lambda: remember(state, settled.kept))
         else:
@@ -102,12 +102,16 @@ def _copy_ledger(here: str, there: str, told: Told, switch: Callable[[], None]) 
         target.close()
 
 
-def _copy_blobs(source: Blobs, target: Blobs, told: Told) -> int:
+def _copy_blobs(source: Blobs, target: Blobs, scratch: Path, told: Told) -> int:
     digests = sorted(source.digests())
-    with tempfile.TemporaryDirectory(prefix="lockgate-move-") as name, ThreadPoolExecutor(_AT_ONCE) as threads:
-        copies = threads.map(lambda digest: _copy_blob(source, target, digest, Path(name)), digests)
-        for done, _ in enumerate(copies, start=1):
-            told("blobs", done, len(digests))
+    shutil.rmtree(scratch, ignore_errors=True)  # what one that was killed left
+    try:
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            copies = threads.map(lambda digest: _copy_blob(source, target, digest, scratch), digests)
+            for done, _ in enumerate(copies, start=1):
+                told("blobs", done, len(digests))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     return len(digests)
 
 

@@ -19,14 +19,17 @@ import msgspec
 from lockgate.engine.installation import Installation
 from lockgate.engine.line import walk_the_line
 from lockgate.engine.machine import environment
+from lockgate.engine.openlineage.observer import Observer, Silence
+from lockgate.engine.openlineage.sending import open_sink
+from lockgate.engine.openlineage.telling import observer_of
 from lockgate.engine.repository import look
 from lockgate.engine.walk import LEASE_SPAN, Told, Walk, owner_is_dead, read_told, this_owner
 from lockgate.kernel.canonical import canonical, digest_of, parse, utc
-from lockgate.kernel.errors import Conflict, GateClosed, LockgateError, NotFound, Refused
+from lockgate.kernel.errors import Conflict, GateClosed, Invalid, LockgateError, NotFound, Refused
 from lockgate.ledger.protocols import Entry, Lease
 from lockgate.records.line import Line, LineEnd
 
-__all__ = ["Watched", "advance", "has_ended", "open_line", "unfinished", "watch"]
+__all__ = ["Asked", "Watched", "advance", "has_ended", "open_line", "unfinished", "watch"]
 
 
 class Watched(msgspec.Struct, kw_only=True):
@@ -40,34 +43,38 @@ class Watched(msgspec.Struct, kw_only=True):
     end: LineEnd | None
 
 
-def open_line(  # noqa: PLR0913 - a walk is opened with these
-    where: Installation,
-    folder: Path,
-    *,
-    as_of: datetime | None,
-    dirty: bool,
-    rollout: bool,
-    attended: bool,
-    by: str,
-    until: str = "release",
-    anew: tuple[str, ...] = (),
-) -> Line:
+class Asked(msgspec.Struct, kw_only=True):
+    """What a walk is asked for."""
+
+    # What is known later is not used; None for all that is known when it is opened.
+    as_of: datetime | None = None
+    # Whether the release goes live.
+    rollout: bool = True
+    # Where it ends: `release` or `snapshots`.
+    until: str = "release"
+    # Sources whose history begins anew.
+    anew: tuple[str, ...] = ()
+    # Where OpenLineage events go; empty for nowhere.
+    lineage: str = ""
+
+    def parameters(self) -> dict[str, Any]:
+        """Give it as a walk keeps it."""
+        cut = utc(self.as_of).isoformat() if self.as_of else None
+        told: dict[str, Any] = {"as_of": cut, "rollout": self.rollout, "until": self.until}
+        if self.anew:
+            told["anew"] = sorted(self.anew)
+        return told | ({"lineage": self.lineage} if self.lineage else {})
+
+
+def open_line(where: Installation, folder: Path, asked: Asked, *, dirty: bool, attended: bool, by: str) -> Line:
     """Open a walk for a project folder as it stands, or give the one that is already under way.
 
-    Args:
-        where: the installation.
-        folder: the project folder.
-        as_of: what is known later is not used.
-        dirty: whether files may differ from the commit.
-        rollout: whether the release goes live.
-        attended: whether it stops with the command that opened it.
-        by: who opens it.
-        until: where it ends: `release` or `snapshots`.
-        anew: sources whose history begins anew.
-
     Raises:
+        Invalid: lineage can't be sent where it should be.
         Refused: the folder differs from its commit and `dirty` was not said, or is in no checkout.
     """
+    if asked.lineage:
+        open_sink(asked.lineage)
     checkout = look(folder)
     if checkout.changed and not dirty:
         names = ", ".join(checkout.changed[:5]) + (" …" if len(checkout.changed) > 5 else "")  # noqa: PLR2004
@@ -82,12 +89,7 @@ def open_line(  # noqa: PLR0913 - a walk is opened with these
         dirty=bool(checkout.changed),
         code=checkout.code,
         environment=digest_of(environment()),
-        parameters={
-            "as_of": utc(as_of).isoformat() if as_of else None,
-            "rollout": rollout,
-            "until": until,
-            "anew": sorted(anew),
-        },
+        parameters=asked.parameters(),
         attended=attended,
         installation=where.name,
         by=by,
@@ -160,10 +162,11 @@ def advance(where: Installation, line: Line) -> bool:
     lease = _take(where, f"line/{line.id}")
     if lease is None:
         return False
-    walk = Walk(where, line, lease)
+    walk = Walk(where, line, lease, _observer(where, line))
     try:
         if where.shelf.ledger.records.get("line-end", line.id) is None:
             end = _go(walk)
+            _tell_end(walk, end)
             _end(where, line, end, walk.fence)
             if end.result in {"released", "taken"}:
                 walk.sweep()
@@ -190,6 +193,20 @@ def _go(walk: Walk) -> LineEnd:
     if release is None:
         return LineEnd(line=walk.line.id, result="taken", reason="", at=now())
     return LineEnd(line=walk.line.id, result="released", reason="", release=release, at=now())
+
+
+def _observer(where: Installation, line: Line) -> Observer:
+    try:
+        return observer_of(where, line)
+    except Invalid as error:
+        return Silence(str(error))
+
+
+def _tell_end(walk: Walk, end: LineEnd) -> None:
+    """Tell whoever is told of walks that this one has ended; and this walk, what they were not told."""
+    missed = walk.observer.finished(end.reason)
+    if missed:
+        walk.tell(Told(station="lineage", state="failed", text=missed))
 
 
 def _end(where: Installation, line: Line, end: LineEnd, fence: Lease | None) -> None:

@@ -9,18 +9,16 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from lockgate.features.online import TableRows
 from lockgate.features.packing import Block, pack, unpack
-from lockgate.features.series import Series, Use, entity_key, horizon_key
+from lockgate.features.series import Series, Use, entity_key, horizon_key, unpack_horizon
 from lockgate.features.store import Readable
 from lockgate.features.windows import WindowReader
 from lockgate.kernel.errors import Fault, Invalid, Unavailable
 from lockgate.records.features import FeatureSet, FieldKind, Lookup, RequestSpec, Window
 from lockgate.records.prediction import Known
 
-__all__ = ["Resolver", "horizon_of"]
+__all__ = ["Resolver"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000
@@ -94,21 +92,16 @@ class Resolver:
                 found="no such mark",
                 way_out="Ingest prepares it by itself; lockgate status says whether it runs.",
             )
-        if horizon is not None:
-            _check_asked(asked_at, horizon_of(horizon))
+        for data in (ready, horizon):
+            _check_asked(asked_at, unpack_horizon(data))
         return {key: None if data is None else unpack(data) for key, data in zip(wanted, found, strict=True)}
 
 
-def horizon_of(data: bytes) -> int:
-    """Read from when on questions can be answered, in microseconds."""
-    return msgspec.msgpack.decode(data, type=int)
-
-
-def _check_asked(asked_at: Sequence[int], horizon: int) -> None:
+def _check_asked(asked_at: Sequence[int], horizon: int | None) -> None:
     """Refuse questions that were asked before what is kept."""
-    early = [(place, asked) for place, asked in enumerate(asked_at) if asked < horizon]
-    if not early:
+    if horizon is None or min(asked_at) >= horizon:
         return
+    early = [(place, asked) for place, asked in enumerate(asked_at) if asked < horizon]
     expected = f"a question asked at {_moment(horizon).isoformat()} or later"
     raise Invalid(
         "What was known then is not kept any more",

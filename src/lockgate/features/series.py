@@ -36,6 +36,7 @@ __all__ = [
     "horizon_key",
     "merged",
     "narrowed",
+    "pack_horizon",
     "position_key",
     "ready_key",
     "series_of",
@@ -43,6 +44,7 @@ __all__ = [
     "tell",
     "told_into",
     "unite",
+    "unpack_horizon",
 ]
 
 MOST_LOOKUP_ROWS = 1_024
@@ -106,7 +108,8 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
         id_ = None if self.by == self.key else told.key
         if self.id is not None:
             # A row without the id that its source names is one of its own.
-            id_ = told.values.get(self.id, f"{told.key}@{told.event_time}")
+            named = told.values.get(self.id)
+            id_ = f"{told.key}@{told.event_time}" if named is None else named
         values = tuple([told.values.get(name) for name in self.columns])
         return Row(told.event_time, told.available_time, id_, values)
 
@@ -126,8 +129,21 @@ def horizon_key(endpoint: str) -> bytes:
 
 
 def ready_key(machine: str, endpoint: str, release: str) -> bytes:
-    """Give the key that is there when a machine has prepared all series of a release."""
+    """Give the key that is there when a machine has prepared all series of a release.
+
+    Under it is the horizon that the release began with: its package carries rows for later questions only.
+    """
     return f"ready\0{machine}\0{endpoint}\0{release}".encode()
+
+
+def pack_horizon(horizon: int | None) -> bytes:
+    """Pack from when on questions can be answered, in microseconds; None for any time."""
+    return _encode(horizon)
+
+
+def unpack_horizon(data: bytes | None) -> int | None:
+    """Read from when on questions can be answered; None for any time."""
+    return None if data is None else msgspec.msgpack.decode(data, type=int | None)
 
 
 def position_key(machine: str, endpoint: str) -> bytes:
@@ -285,22 +301,29 @@ def _order(row: Row) -> tuple[int, int]:
 
 def _merge(series: Series, there: Sequence[Row], told: Sequence[Row], *, before: bool) -> list[Row]:
     """Put rows together; among those of one time the one told last comes last."""
+    if before:
+        earlier = {_name(series, row): row for row in _merge(series, [], told, before=False)}
+        there = [_filled(row, earlier.get(_name(series, row), row)) for row in there]
+        return _merge(series, list(earlier.values()), there, before=False)
     found: dict[tuple[Any, ...], Row] = {}
-    for row in (*told, *there) if before else (*there, *told):
-        name = (series.identity_of(row), row.available_time)
-        known = found.get(name)
-        if known is None:
+    for row in (*there, *told):
+        name = _name(series, row)
+        if found.get(name) != row:
+            found.pop(name, None)
             found[name] = row
-            continue
-        changed = _filled(row, known) if before else row
-        if changed != known:
-            del found[name]
-            found[name] = changed
     return list(found.values())
 
 
+def _name(series: Series, row: Row) -> tuple[Any, ...]:
+    return series.identity_of(row), row.available_time
+
+
 def _filled(row: Row, first: Row) -> Row:
-    """Give a row with what only an earlier telling of it has: columns that were not kept then."""
+    """Give a row with what only an earlier telling of it has: columns that were not kept when it was told last.
+
+    A null is taken for such a column. So one that is told in place of a value, with the same available time and just
+    while a release is prepared, may be lost.
+    """
     values = zip(row.values, first.values, strict=True)
     return Row(row.event_time, row.available_time, row.id, tuple([old if one is None else one for one, old in values]))
 

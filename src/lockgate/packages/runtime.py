@@ -1,7 +1,8 @@
 """A loaded package: everything between a request row and its score."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ CONTRACT = "contract.json"
 MODEL = "model.bin"
 REFERENCE = "reference.json"
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TABLES = "tables/"
 _SEEDS = "seeds/"
 
@@ -149,7 +151,15 @@ def read_seeds(reader: PackageReader) -> Iterator[Told]:
         if file.path.startswith(_SEEDS):
             source = _source(file.path)
             for row in msgspec.msgpack.decode(reader.read(file.path), type=list[SeedRow]):
-                yield Told(source, row.key, row.event_time, row.available_time, row.values)
+                yield Told(source, row.key, row.event_time, row.available_time, _in_micros(row.values))
+
+
+def _in_micros(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give values as they are posted: times in microseconds."""
+    return {
+        name: (value - _EPOCH) // timedelta(microseconds=1) if isinstance(value, datetime) else value
+        for name, value in values.items()
+    }
 
 
 def encode_table(source: str, rows: Sequence[tuple[str | int, tuple[Any, ...]]]) -> tuple[str, bytes]:

@@ -4,8 +4,10 @@
   plan that can't be obeyed leaves the old one in force; plan numbers never go back.
 - What was not logged is not answered: predictions, outcomes and events reach the log before the reply.
 - One bad row refuses the whole request, and everything wrong with it is listed.
-- Processes: the supervisor (`supervisor`) holds the listening sockets and keeps the workers (`main`) alive; a worker
-  whose supervisor is gone goes too. There is one worker in this release: others would not know the events posted to it.
+- What can't be looked up is not made up: without the online store a request that needs it is refused.
+- Processes: the supervisor (`supervisor`) holds the listening sockets and keeps ingest (`ingest`) and the workers
+  (`main`) alive; whoever's supervisor is gone goes too. Ingest alone writes the online store; workers read it.
 
-It writes nothing but the log, decides nothing about traffic, and imports nothing of the control plane.
+It writes nothing but the log and the online store, decides nothing about traffic, and imports nothing of the control
+plane.
 """

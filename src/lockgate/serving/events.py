@@ -40,10 +40,10 @@ class EventReader:
         self._source = source
         columns = _columns(source.name, contracts)
         slots = {name: slot_of(field) for name, field in columns.items()}
-        named = {spec.event_id for contract in contracts for spec in contract.sources if spec.name == source.name}
-        slots |= {name: _id_slot(name, required=name == source.event_id) for name in named if name is not None}
+        for name in _identifying(source.name, contracts):
+            slots[name] = _id_slot(name, required=name == source.event_id)
+        self._columns = [*slots]
         slots[source.key] = _key_slot(source, contracts)
-        self._columns = [name for name in slots if name != source.key or name in columns]
         times = [name for name in (source.event_time, source.available_time) if name is not None]
         slots |= {name: slot_of(Field(name=name, kind=FieldKind.TIME)) for name in times}
         shape = Shape(f"source {source.name} as {endpoint} takes it", [*slots.values()])
@@ -126,6 +126,12 @@ def _columns(source: str, contracts: Iterable[Contract]) -> dict[str, Field]:
             if wider:
                 found[name] = Field(name=name, kind=kind, nullable=True)
     return found
+
+
+def _identifying(source: str, contracts: Iterable[Contract]) -> list[str]:
+    """Give the columns that identify rows."""
+    specs = [spec for contract in contracts for spec in contract.sources if spec.name == source]
+    return list(dict.fromkeys([spec.event_id for spec in specs if spec.event_id is not None]))
 
 
 def _key_slot(source: SourceSpec, contracts: Iterable[Contract]) -> Slot:

@@ -18,13 +18,13 @@ from typing import TypeVar
 import msgspec
 
 from lockgate.features.packing import Row, unpack
-from lockgate.features.resolving import horizon_of
 from lockgate.features.series import (
     Series,
     Told,
     horizon_key,
     merged,
     narrowed,
+    pack_horizon,
     position_key,
     ready_key,
     series_of,
@@ -32,6 +32,7 @@ from lockgate.features.series import (
     tell,
     told_into,
     unite,
+    unpack_horizon,
 )
 from lockgate.features.store import MemoryStore, OnlineStore
 from lockgate.kernel.canonical import Digest
@@ -84,6 +85,8 @@ class Gathered(msgspec.Struct, frozen=True):
 
     need: Need
     store: MemoryStore
+    # When the earliest question may be asked that the rows of the package can answer; None for any time.
+    horizon: int | None
 
 
 def contract_series(endpoint: str, contract: Contract) -> tuple[Series, ...]:
@@ -98,11 +101,13 @@ def gather(state: StateFolder, endpoint: str, need: Need) -> Gathered:
         NotFound, Corrupt: a file of the package is not there, or not what was packed; the log is damaged.
     """
     store = MemoryStore()
-    seeds = read_seeds(PackageReader(state.package(need.package), need.package))
+    seeds = list(read_seeds(PackageReader(state.package(need.package), need.package)))
+    # What the package carries was known when its snapshots ended; it reaches back from there as far as may be asked.
+    known = max([row.available_time for row in seeds], default=None)
     posted = (_told(event) for event in events(state.log / endpoint))
     for batch in _batches(itertools.chain(seeds, posted), _BATCH):
         tell(store, need.series, batch)
-    return Gathered(need, store)
+    return Gathered(need, store, None if known is None else known - need.lateness)
 
 
 class Feed:
@@ -188,7 +193,7 @@ class Feed:
                 raise _Moved
             horizon = self._horizon(there[1], latest)
             changed = [_merged(*one, data, horizon) for one, data in zip(rows.values(), there[2:], strict=True)]
-            return [place, None if horizon is None else msgspec.msgpack.encode(horizon), *changed]
+            return [place, None if horizon is None else pack_horizon(horizon), *changed]
 
         try:
             self._store.change([self._position_key, self._horizon_key, *rows], change)
@@ -208,7 +213,7 @@ class Feed:
             self._fill(keys, gathered)
             yield
         if digest in self._needs:
-            self._mark(digest, b"\x01")
+            self._mark(digest, pack_horizon(gathered.horizon))
             self.troubles.pop(digest, None)
 
     def sweep(self) -> Iterator[None]:
@@ -224,7 +229,7 @@ class Feed:
             yield
 
     def _swept(self, keys: Sequence[bytes], there: list[bytes | None]) -> list[bytes | None]:
-        horizon = None if there[0] is None else horizon_of(there[0])
+        horizon = unpack_horizon(there[0])
         swept: list[bytes | None] = [there[0]]
         for key, data in zip(keys, there[1:], strict=True):
             series = self._series_at(key)
@@ -253,7 +258,7 @@ class Feed:
 
     def _horizon(self, there: bytes | None, latest: int | None) -> int | None:
         """Give from when on questions can be answered: never earlier than before."""
-        before = None if there is None else horizon_of(there)
+        before = unpack_horizon(there)
         if latest is None or not self._needs:
             return before
         now = latest - max(need.lateness for need in self._needs.values())

@@ -1,9 +1,9 @@
 """What travels with a package, so that an endpoint can answer from its first moment: tables, rows of clocked sources.
 
 - A table travels whole: the columns that are looked up.
-- Of a clocked source travel the last rows of each key, for look-ups, and for each window the rows that may still count
-  for a question asked when the snapshots end, or as much earlier as questions may be late.
-- Rows keep the order in which they were told; of what was told again with the same available time, the last.
+- Of a clocked source travel the rows that may still count for a question asked when the snapshots end, or as much
+  earlier as questions may be late: of each key, and for each window.
+- Rows keep the order in which they were told.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,16 +13,19 @@ from typing import Any
 import polars as pl
 
 from lockgate.features.known import AVAILABLE, available
+from lockgate.features.series import MOST_LOOKUP_ROWS
 from lockgate.packages.runtime import SeedRow, encode_seed, encode_table
 from lockgate.records.features import FeatureSet, FieldKind, Lookup, RequestSpec, Window
 from lockgate.records.source import SourceSpec
 
 __all__ = ["seed_rows", "table_rows", "travelling"]
 
-_KEPT = 48
-"""How many rows of a key travel for look-ups."""
-
-_TYPES: dict[FieldKind, Any] = {FieldKind.BOOL: pl.Boolean, FieldKind.INT: pl.Int64, FieldKind.FLOAT: pl.Float64}
+_TYPES: dict[FieldKind, Any] = {
+    FieldKind.BOOL: pl.Boolean,
+    FieldKind.INT: pl.Int64,
+    FieldKind.FLOAT: pl.Float64,
+    FieldKind.TIME: pl.Datetime("us", "UTC"),
+}
 
 
 def travelling(
@@ -72,10 +75,8 @@ def seed_rows(
         available(spec),
         *columns.values(),
     ).drop_nulls(["@key", "@event", AVAILABLE])
-    identity = ["@key", "@event", AVAILABLE, *({spec.event_id} - {None})]
-    told = told.unique(identity, keep="last", maintain_order=True).sort("@event", AVAILABLE, maintain_order=True)
     told = told.with_row_index("@place")
-    parts = [_last(told)] if lookups else []
+    parts = [_last(told, end - request.lateness)] if lookups else []
     parts += [_reached(told, window, spec, end - request.lateness) for window in windows]
     kept = pl.concat(parts).unique("@place").sort("@place")
     moments = kept.with_columns(pl.col("@event", AVAILABLE).dt.epoch("us"))
@@ -99,8 +100,12 @@ def _columns(
     return found
 
 
-def _last(told: pl.DataFrame) -> pl.DataFrame:
-    return told.group_by("@key", maintain_order=True).tail(_KEPT)
+def _last(told: pl.DataFrame, asked_from: datetime) -> pl.DataFrame:
+    """Give the rows that a look-up may find: those that come after one which every question knows, and that one."""
+    ordered = told.sort("@event", AVAILABLE, maintain_order=True).with_row_index("@rank")
+    known = pl.col("@rank").filter(pl.col(AVAILABLE) <= asked_from).max().over("@key").fill_null(0)
+    last = ordered.filter(pl.col("@rank") >= known).group_by("@key", maintain_order=True).tail(MOST_LOOKUP_ROWS)
+    return last.drop("@rank")
 
 
 def _reached(told: pl.DataFrame, window: Window, spec: SourceSpec, asked_from: datetime) -> pl.DataFrame:

@@ -113,6 +113,7 @@ def test_killed_at_any_moment_it_is_whole_and_the_same_command_goes_on(
     kill(("remember", "after", 1))
     assert remembered(state) == Stores(ledger=postgres_url, blobs=s3.url), "it is where it was to go"
     assert whole(state) == WHOLE
+    assert not state.work("move").exists()
     moved = move(state.root, Stores(ledger=postgres_url, blobs=s3.url))
     assert (moved.ledger, moved.blobs) == (None, None)
 

@@ -154,11 +154,16 @@ def test_a_time_that_is_too_late_for_the_watermark_is_refused(bench: Bench) -> N
         bench.ask(0, scheduled_departure=old.isoformat())
 
 
-def test_an_endpoint_that_replays_takes_any_time(tmp_path: Path) -> None:
+def test_an_endpoint_that_replays_takes_any_time_of_which_it_can_say_what_was_known(tmp_path: Path) -> None:
     bench = Bench(tmp_path, replay=True)
-    answers = [bench.ask(0, scheduled_departure=f"{year}-01-01T00:00:00Z") for year in (2100, 1950)]
+    days = ("2100-01-01", "2013-02-23", "1950-01-01")
+    ahead, behind, lost = (bench.ask(0, scheduled_departure=f"{day}T00:00:00Z") for day in days)
     bench.come_round()
-    assert all(answer.ids for answer in answers)
+    assert ahead.ids
+    assert behind.ids
+    assert isinstance(lost.error, Invalid)
+    assert [fault.at for fault in lost.error.faults] == ["rows[0]"]
+    assert "not kept" in lost.error.what
     bench.writer.close()
 
 

@@ -23,7 +23,7 @@ from lockgate.engine.delivery import create_endpoint, current_plan, deliver, fin
 from lockgate.engine.examining import examine_data, infer
 from lockgate.engine.explain import explain
 from lockgate.engine.installation import Installation, add_token
-from lockgate.engine.reconcile import open_line, watch
+from lockgate.engine.reconcile import Asked, open_line, watch
 from lockgate.engine.runner import Runner
 from lockgate.engine.status import endpoint_status, metrics_of, overview
 from lockgate.kernel.access import Scope
@@ -51,6 +51,7 @@ class Ship(_Body):
     rollout: bool = Field(default=True, description="Put the release live.")
     until: Literal["release", "snapshots"] = Field(default="release", description="Where the walk ends.")
     anew: list[str] = Field(default=[], description="Sources whose history begins anew.")
+    lineage: str = Field(default="", description="Send OpenLineage events there: `file:PATH` or a URL.")
 
 
 class Examine(_Body):
@@ -141,17 +142,14 @@ def _add_changes(app: FastAPI, where: Installation, runner: Runner) -> None:
         """Ship a project folder: opens a walk, or gives the one under way."""
 
         def work() -> Response:
-            line = open_line(
-                where,
-                body.folder,
+            asked = Asked(
                 as_of=body.as_of,
-                dirty=body.dirty,
                 rollout=body.rollout,
                 until=body.until,
                 anew=tuple(body.anew),
-                attended=runner.attended,
-                by=caller,
+                lineage=body.lineage,
             )
+            line = open_line(where, body.folder, asked, dirty=body.dirty, attended=runner.attended, by=caller)
             runner.wake(line)
             return _json({"id": line.id, "attended": line.attended}, 202)
 
