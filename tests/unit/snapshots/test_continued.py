@@ -259,7 +259,7 @@ def test_what_was_known_at_a_moment_is_the_same_before_and_after_any_backfill(
             chain.read(hour, replayed(changes, hour, backfills))
             for number, (before, _, _) in enumerate(chain.taken):
                 assert told(chain.known(), before) == told(chain.known(number), before)
-            # A backfilled row is known once it came. The first reading is believed, and so is a row that says it was told
+            # A backfilled row is known once it came. The first reading is believed, and a row that says it was told
             # after the last reading that did not have it.
             believed = {row for came, row in backfills if row[2] > max((r for r in readings if r < came), default=-1)}
             for then in range(hour + 1):
