@@ -29,12 +29,13 @@ from lockgate.packages.signing import make_key, sign, signing_key
 from lockgate.predictionlog import reading
 from lockgate.project.bind import bind
 from lockgate.project.load import function_of, load
-from lockgate.records.monitoring import ParityReport
+from lockgate.records.monitoring import ParityClass, ParityReport
 from lockgate.records.outcome import Event
 from lockgate.records.package import Contract
 from lockgate.records.release import Release
 from lockgate.records.rollout import Endpoint as EndpointSpec
 from lockgate.records.rollout import TrafficPlan
+from lockgate.records.source import SourceSpec
 from lockgate.serving.endpoint import Endpoint
 from lockgate.serving.loading import load_version
 from lockgate.serving.metrics import Tally
@@ -122,7 +123,7 @@ def _utc(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _known(spec: Any, frame: pl.DataFrame) -> pl.DataFrame:
+def _known(spec: SourceSpec, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(available(spec) <= SHIPPED) if spec.clocked else frame
 
 
@@ -172,7 +173,7 @@ class Flights:
         asyncio.run(self._fly(count, tell))
 
     async def _fly(self, count: int, tell: Callable[[Event], Event | None]) -> None:
-        around = Surroundings(self.state, 0, self._clock, lambda: self.now.timestamp(), Tally())
+        around = Surroundings(self.state, 0, self._clock, self._stopwatch, Tally())
         spec = EndpointSpec(name=NAME, replay=True, by="tests", at=SHIPPED)
         plan = msgspec.json.decode(self.state.plan(NAME).read_bytes(), type=TrafficPlan)
         endpoint = Endpoint(spec, around, plan, {self.version.digest: self.version})
@@ -181,13 +182,16 @@ class Flights:
             while asked < count and self._moment.year == SHIPPED.year:
                 hour = self._moment
                 self._tell(endpoint, hour, tell)
-                due = self._due(hour)
+                due = self._due(hour).head(count - asked)
                 asked += due.height
                 _ask(endpoint, due)
                 await asyncio.sleep(0)
                 self._moment = hour + timedelta(hours=1)
         finally:
             endpoint.close()
+
+    def _stopwatch(self) -> float:
+        return self.now.timestamp()
 
     def _clock(self) -> datetime:
         self.now += timedelta(milliseconds=1)
@@ -219,7 +223,7 @@ class Flights:
         due = pl.col("scheduled_departure").is_between(hour, hour + timedelta(hours=1), closed="left")
         return frame.filter(due).sort("scheduled_departure", "flight_id")
 
-    def parity(self, **changes: Any) -> ParityReport:
+    def parity(self, classes: frozenset[ParityClass] = frozenset(ParityClass)) -> ParityReport:
         """Compare what was served with what the year's rows give."""
         return compare(
             NAME,
@@ -227,7 +231,7 @@ class Flights:
             {bytes.fromhex(self.version.digest.removeprefix("sha256:")): self.side()},
             span=span_of(self.log, None),
             events=lambda: reading.events(self.log),
-            **changes,
+            classes=classes,
         )
 
     def side(self) -> Side:

@@ -1,6 +1,5 @@
 """What a hypothesis on a difference may look at."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -42,7 +41,7 @@ class Context:
         package: its package.
         rows: what its sources hold, with `@event` and `@available` where they have a clock.
         rivals: the packages of all versions in the span.
-        events: gives the rows that were posted; read once, and only if asked.
+        events: gives the rows that were posted; read only where look-ups differ.
     """
 
     def __init__(
@@ -58,6 +57,7 @@ class Context:
         self.version, self.package, self.rivals = version, package, rivals
         self._rows, self._events = rows, events
         self._history: dict[str, dict[Any, list[HistoryRow]]] = {}
+        self._told: dict[str, dict[Any, list[Event]]] = {}
 
     def history(self, source: str, keys: Iterable[Any]) -> Mapping[Any, Sequence[HistoryRow]]:
         """Give the rows of some keys of a source, oldest first."""
@@ -76,12 +76,14 @@ class Context:
 
     def told(self, source: str, keys: Iterable[Any]) -> Mapping[Any, Sequence[Event]]:
         """Give the rows of some keys that were posted."""
-        wanted = {*keys}
-        found: defaultdict[Any, list[Event]] = defaultdict(list)
-        for event in self._events():
-            if event.source == source and event.key in wanted:
-                found[event.key].append(event)
-        return found
+        known = self._told.setdefault(source, {})
+        wanted = {key for key in keys if key not in known}
+        if wanted:
+            known |= {key: [] for key in wanted}
+            for event in self._events():
+                if event.source == source and event.key in wanted:
+                    known[event.key].append(event)
+        return known
 
 
 def _history_row(row: dict[str, Any]) -> HistoryRow:

@@ -4,6 +4,7 @@ A row that was posted carries when it was received, by the same clock as a predi
 before the question is read off, also at an endpoint that replays.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -194,10 +195,12 @@ def _shifts(rows: Sequence[HistoryRow], evidence: Evidence, one: Difference) -> 
     if known.event_time is None or all(value is None for value in known.values):
         return set()
     values = dict(zip(names, known.values, strict=True))
-    alike = {known.event_time - row.event for row in rows if row.event is not None and _alike(values, row)}
-    if 0 in alike:
-        return set()
-    return {shift for shift in alike if abs(shift) <= _WIDEST and shift % _QUARTER == 0}
+    first, last = (
+        bisect(rows, known.event_time + way * _WIDEST, key=lambda row: row.event or 0)
+        for bisect, way in ((bisect_left, -1), (bisect_right, 1))
+    )
+    alike = {known.event_time - row.event for row in rows[first:last] if row.event is not None and _alike(values, row)}
+    return set() if 0 in alike else {shift for shift in alike if shift % _QUARTER == 0}
 
 
 def _names(evidence: Evidence) -> list[str]:

@@ -18,6 +18,9 @@ __all__ = ["as_number", "coercion", "float32", "truncation", "unit"]
 _SEVERAL = 3
 """Different values that one factor or offset must explain."""
 
+_LEFT = 1e-6
+"""How much of the gap a factor or offset may leave."""
+
 _CLOSE = 1e-9
 _MOST_DECIMALS = 8
 _NAMED = {
