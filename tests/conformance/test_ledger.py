@@ -22,6 +22,11 @@ def test_sqlite(sentence: str, tmp_path: Path) -> None:
     dict(ledger_exam(sqlite_in(tmp_path)))[sentence]()
 
 
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_postgres(sentence: str, postgres_url: str) -> None:
+    dict(ledger_exam(lambda: SqlLedger(postgres_url)))[sentence]()
+
+
 def sqlite_in(folder: Path) -> Callable[[], SqlLedger]:
     names = (f"sqlite:///{folder}/{number}.db" for number in itertools.count())
     return lambda: SqlLedger(next(names))

@@ -8,6 +8,7 @@ from lockgate.declare.fitting import Fitted, LastSpan, ModelWanted, Parameters, 
 from lockgate.declare.gates import GateWanted
 from lockgate.declare.mistakes import StandIn, declaration, note, where
 from lockgate.declare.sources import Source
+from lockgate.declare.windows import Window
 
 __all__ = ["FeatureWanted", "OutcomeWanted", "Project", "RequestWanted"]
 
@@ -67,6 +68,7 @@ class Project:
         self.timezone = timezone
         self.where = where()
         self.sources: list[Source] = []
+        self.windows: list[Window] = []
         self.requests: list[RequestWanted] = []
         self.outcomes: list[OutcomeWanted] = []
         self.features: list[FeatureWanted] = []
@@ -112,6 +114,35 @@ class Project:
     def table(self, function: Callable[[], Any], *, key: str) -> Source:
         """Declare a source without a clock: it means "as in the snapshot", and a copy travels with the package."""
         return self._add(Source(function, key=key))
+
+    @declaration
+    def window(
+        self,
+        name: str,
+        source: Source,
+        *,
+        by: str,
+        over: Sequence[timedelta],
+        of: Sequence[str],
+        value: str | None = None,
+        scale: int | None = None,
+    ) -> Window:
+        """Declare aggregates over the rows of a source that are known when a question is asked.
+
+        Its columns are named `{name}_{aggregate}_{span}`, such as `origin_mean_3h`.
+
+        Args:
+            name: begins the names of its columns.
+            source: a source with a clock.
+            by: a column of the source and the request field of the same name: rows count that have the request's value.
+            over: how far back from the question, by the rows' event time; the beginning is not part of it, the end is.
+            of: any of `count`, `sum`, `mean`, `min`, `max`, `std` and `last`.
+            value: the column that is aggregated, a number; left out, rows can be counted.
+            scale: decimal places to which a float is rounded before it is summed; sums are exact then.
+        """
+        declared = Window(name, source, by=by, over=over, of=of, value=value, scale=scale)
+        self.windows.append(declared)
+        return declared
 
     def _add(self, source: Source) -> Source:
         self.sources.append(source)
@@ -160,7 +191,7 @@ class Project:
     def feature(self, /, *, version: int = 1) -> Callable[[F], F]: ...
     @declaration
     def feature(self, function: F | None = None, /, *, version: int = 1) -> F | Callable[[F], F]:
-        """Declare a row feature: a typed function of request fields, other features and source columns.
+        """Declare a row feature: a typed function of request fields, features, and columns of sources and windows.
 
         Its meaning is what CPython does; a TypeError, ValueError, ArithmeticError, AttributeError or LookupError in it
         means null. It reads its parameters, literals and `math` only.
@@ -186,7 +217,8 @@ class Project:
 
         Args:
             outcome: the declared outcome.
-            features: `lockgate.fields(...)`, declared features and source columns, in the order of the matrix.
+            features: `lockgate.fields(...)`, declared features, source columns, windows and columns of windows, in the
+                order of the matrix.
             test: which part of the data is kept back for the test, such as `lockgate.last(timedelta(days=14))`.
             threshold: from this score on the answer is true.
             parameters: JSON values, handed to the function.

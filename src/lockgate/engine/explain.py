@@ -38,7 +38,8 @@ class FeatureSeen(msgspec.Struct, kw_only=True, omit_defaults=True):
     value: float | None
     # The text it is the code of, for a category.
     category: str | None = None
-    # For what was looked up: the source, when the row happened and when it could first be known.
+    # For what was looked up or aggregated: the source or the window, when the row (a window's newest) happened and when
+    # it could first be known.
     source: str = ""
     event_time: Instant | None = None
     known_since: Instant | None = None
@@ -187,7 +188,7 @@ def _features(contract: Contract, found: Prediction) -> Iterable[FeatureSeen]:
     nothing = Known("", (), None, None)
     for column, value in zip(contract.features.columns, found.x, strict=True):
         words = contract.vocabulary.get(column.name) if column.type is FieldKind.CATEGORY else None
-        one = known.get(column.source, nothing) if column.kind is InputKind.LOOKUP else nothing
+        one = known.get(column.source, nothing) if column.kind in {InputKind.LOOKUP, InputKind.WINDOW} else nothing
         yield FeatureSeen(
             name=column.name,
             value=value,

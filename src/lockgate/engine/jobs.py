@@ -105,6 +105,7 @@ def _assemble(_: Path, scratch: Path, arguments: dict[str, Any], progress: Repor
         folder=scratch,
         write=write_rows,
         progress=lambda share: progress(share, "features"),
+        processes=arguments["processes"],
     )
 
 
@@ -132,7 +133,9 @@ def _measure(_: Path, __: Path, arguments: dict[str, Any], ___: Report) -> Measu
         values, mismatched = transform_mismatches(loaded, tested)
         reference = {"values": values, "mismatched": mismatched, **loaded.reference_result}
     try:
-        metrics = measure(loaded, tested, _rows(arguments["sources"]), arguments["slices"])
+        metrics = measure(
+            loaded, tested, _rows(arguments["sources"]), arguments["slices"], processes=arguments["processes"]
+        )
     except Refused as error:
         return Measured(metrics=None, reason=str(error), reference=reference)
     return Measured(metrics=metrics, reference=reference)

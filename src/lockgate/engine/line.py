@@ -16,7 +16,7 @@ from lockgate.checks.examine import examine
 from lockgate.engine.children import Job, run_child
 from lockgate.engine.delivery import current_plan, deliver, ensure_endpoint
 from lockgate.engine.jobs import Fit, Loaded, Measured, SourceRows, Taken
-from lockgate.engine.machine import environment, machine
+from lockgate.engine.machine import environment, machine, processes
 from lockgate.engine.repository import look
 from lockgate.engine.walk import Told, Walk
 from lockgate.gates.judge import Case, judge
@@ -156,6 +156,7 @@ class _Made:
                 "features": msgspec.to_builtins(self.bound),
                 "snapshots": {name: digest for name, (digest, _) in self.taken.items()},
                 "sources": self._source_rows(),
+                "processes": processes(),
             }
             found = run_child(self._job("assemble", arguments), scratch, TrainingSet, self.walk.progress("features"))
             for name in ("train", "test"):
@@ -376,7 +377,8 @@ class _Made:
         return {name: msgspec.to_builtins(one) for name, one in rows.items()}
 
     def _contract(self) -> Contract:
-        clocked = [lookup.source for lookup in self.bound.lookups if lookup.clocked]
+        clocked = {lookup.source for lookup in self.bound.lookups if lookup.clocked}
+        clocked |= {window.source for window in self.bound.windows}
         return Contract(
             request=self.blueprint.request,
             features=self.bound,
@@ -399,6 +401,7 @@ class _Made:
             "sources": self._source_rows(),
             "slices": sorted({spec.parameters["by"] for spec in self.blueprint.gates if "by" in spec.parameters}),
             "own_rows": own_rows,
+            "processes": processes(),
         }
         scratch = self.walk.scratch / f"measure-{package.removeprefix('sha256:')[:12]}"
         found = run_child(self._job("measure", arguments), scratch, Measured, self.walk.progress("gates"))

@@ -5,9 +5,13 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
+from lockgate.kernel.errors import Invalid
 from lockgate.records.training import Environment, Machine
 
-__all__ = ["environment", "machine"]
+__all__ = ["environment", "machine", "processes"]
+
+PROCESSES = "LOCKGATE_PROCESSES"
+"""The variable that says how many processes compute features."""
 
 
 def environment() -> Environment:
@@ -25,6 +29,21 @@ def machine() -> Machine:
         memory=pages,
         platform=f"{platform.system()}-{platform.machine()}",
     )
+
+
+def processes() -> int:
+    """Give how many processes may compute features: as `LOCKGATE_PROCESSES` says, else one for each core that is ours.
+
+    Raises:
+        Invalid: the variable holds something else than a number.
+    """
+    wanted = os.environ.get(PROCESSES, "")
+    if not wanted:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not wanted.isdecimal() or int(wanted) < 1:
+        msg = f"{PROCESSES} can't be understood"
+        raise Invalid(msg, expected="a whole number, at least 1", found=wanted)
+    return int(wanted)
 
 
 def _processor() -> str:

@@ -7,11 +7,10 @@ time was available before them); each request sees the last of those that was av
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from lockgate.features.online import Encoder, fuse
+from lockgate.features.matrix import encode_rows, localised, vocabulary_of
+from lockgate.features.shards import run_sharded
 from lockgate.records.features import FeatureSet, FieldKind, Lookup, RequestSpec
 from lockgate.records.source import SourceSpec
 
@@ -104,42 +103,16 @@ def _named(lookup: Lookup) -> list[pl.Expr]:
 
 
 def raw_columns(
-    frame: pl.DataFrame, request: RequestSpec, features: FeatureSet, progress: Callable[[float], None] = lambda _: None
-) -> list[tuple[Any, ...]]:
-    """Run the fused closure over the rows of `as_served`: the matrix columns before encoding."""
-    fused = fuse(request, features)
-    local = frame.with_columns(
-        pl.col(field.name).dt.convert_time_zone(features.timezone)
-        for field in request.fields
-        if field.kind is FieldKind.TIME
-    )
-    width = len(request.fields)
-    cuts, start = [], width
-    for lookup in features.lookups:
-        cuts.append((start, start + len(lookup.columns)))
-        start += len(lookup.columns)
-    results = []
-    for number, row in enumerate(local.iter_rows()):
-        results.append(fused(row[:width], [row[a:b] for a, b in cuts]))
-        if number % 20_000 == 0:
-            progress(number / max(1, local.height))
-    return results
+    frame: pl.DataFrame,
+    request: RequestSpec,
+    features: FeatureSet,
+    progress: Callable[[float], None] = lambda _: None,
+    *,
+    processes: int = 1,
+) -> pl.DataFrame:
+    """Run the fused closure over the rows of `as_served`: the matrix columns before encoding, numbers as float64.
 
-
-def vocabulary_of(rows: Sequence[tuple[Any, ...]], features: FeatureSet) -> dict[str, tuple[str, ...]]:
-    """Give the vocabulary of each category column: its values, sorted."""
-    return {
-        column.name: tuple(sorted({row[position] for row in rows if isinstance(row[position], str)}))
-        for position, column in enumerate(features.columns)
-        if column.type is FieldKind.CATEGORY
-    }
-
-
-def encode_rows(
-    rows: Sequence[tuple[Any, ...]], features: FeatureSet, vocabulary: Mapping[str, Sequence[str]]
-) -> NDArray[np.float64]:
-    """Give the matrix, (rows, columns)."""
-    encoder = Encoder(features, vocabulary)
-    return np.array([encoder.encode(row)[0] for row in rows], dtype=np.float64).reshape(
-        len(rows), len(features.columns)
-    )
+    Raises:
+        Failed: one of several processes died.
+    """
+    return run_sharded(localised(frame, request, features), request, features, progress, processes=processes)

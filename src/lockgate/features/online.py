@@ -13,13 +13,14 @@ from typing import Any
 
 from lockgate.features.store import OnlineStore
 from lockgate.kernel.closure import ERRORS_THAT_MEAN_NULL, open_closed
-from lockgate.records.features import FeatureSet, FieldKind, Input, InputKind, Lookup, RequestSpec
+from lockgate.records.features import FeatureSet, FieldKind, InputKind, Lookup, RequestSpec
 from lockgate.records.prediction import Known
 
-__all__ = ["Encoder", "RawFeatures", "Resolver", "TableRows", "fuse"]
+__all__ = ["Encoder", "RawFeatures", "Resolver", "TableRows", "fuse", "number"]
 
 RawFeatures = Callable[[Sequence[Any], Sequence[Sequence[Any]]], tuple[Any, ...]]
-"""From (fields of a row in contract order, values of each look-up) to the matrix columns before encoding."""
+"""From (fields of a row in contract order, values of each look-up and then of each window) to the matrix columns before
+encoding."""
 
 TableRows = Mapping[str | int, tuple[Any, ...]]
 """A table's wanted columns by key."""
@@ -34,34 +35,44 @@ def fuse(request: RequestSpec, features: FeatureSet) -> RawFeatures:
     scope: dict[str, Any] = {"NULL": ERRORS_THAT_MEAN_NULL}
     lines = ["def fused(row, known):"]
     lines.append(f"    {', '.join(f'f_{field.name}' for field in request.fields)}, = row")
-    for number, lookup in enumerate(features.lookups):
-        names = ", ".join(_lookup_name(features.lookups, lookup.source, column.name) for column in lookup.columns)
-        lines.append(f"    {names}, = known[{number}]")
+    given = _given_names(features)
+    for number, known in enumerate(_by_place(features)):
+        lines.append(f"    {', '.join(given[one] for one in known)}, = known[{number}]")
     for feature in features.features:
         scope[f"call_{feature.name}"] = open_closed(feature.code.name, feature.code.source, feature.code.literals)
-        arguments = ", ".join(_name(features.lookups, one) for one in feature.inputs)
+        arguments = ", ".join(_name(given, one.kind, one.source, one.name) for one in feature.inputs)
         lines.append(f"    try: v_{feature.name} = call_{feature.name}({arguments})")
         lines.append(f"    except NULL: v_{feature.name} = None")
-    columns = [
-        _name(features.lookups, Input(parameter="", kind=one.kind, name=one.origin, source=one.source))
-        for one in features.columns
-    ]
+    columns = [_name(given, one.kind, one.source, one.origin) for one in features.columns]
     lines.append(f"    return ({', '.join(columns)},)")
     exec(compile("\n".join(lines), "<fused features>", "exec"), scope)  # noqa: S102 - our own text over verified functions
     fused: RawFeatures = scope["fused"]
     return fused
 
 
-def _name(lookups: tuple[Lookup, ...], one: Input) -> str:
-    if one.kind is InputKind.LOOKUP:
-        return _lookup_name(lookups, one.source, one.name)
-    return f"f_{one.name}" if one.kind is InputKind.FIELD else f"v_{one.name}"
+_Given = tuple[InputKind, str, str]
+"""A column that is given beside the request: its kind, its source or window, its name."""
 
 
-def _lookup_name(lookups: tuple[Lookup, ...], source: str, column: str) -> str:
-    """Name a looked-up value by position: column names of a source need not be Python names."""
-    number = next(i for i, lookup in enumerate(lookups) if lookup.source == source)
-    return f"l{number}_{[one.name for one in lookups[number].columns].index(column)}"
+def _by_place(features: FeatureSet) -> list[list[_Given]]:
+    """Give the columns of each look-up, then of each window: as they stand in what was known."""
+    found = [[(InputKind.LOOKUP, one.source, column.name) for column in one.columns] for one in features.lookups]
+    return found + [[(InputKind.WINDOW, one.name, column.name) for column in one.columns] for one in features.windows]
+
+
+def _given_names(features: FeatureSet) -> dict[_Given, str]:
+    """Name given values by their place: column names of a source need not be Python names."""
+    return {
+        column: f"g{number}_{place}"
+        for number, columns in enumerate(_by_place(features))
+        for place, column in enumerate(columns)
+    }
+
+
+def _name(given: Mapping[_Given, str], kind: InputKind, source: str, name: str) -> str:
+    if kind in {InputKind.LOOKUP, InputKind.WINDOW}:
+        return given[kind, source, name]
+    return f"f_{name}" if kind is InputKind.FIELD else f"v_{name}"
 
 
 class Encoder:
@@ -87,7 +98,7 @@ class Encoder:
         unseen: tuple[str, ...] = ()
         for value, (name, codes) in zip(values, self._plan, strict=True):
             if codes is None:
-                row.append(_number(value))
+                row.append(number(value))
             elif not isinstance(value, str):
                 row.append(math.nan)
             elif (code := codes.get(value)) is None:
@@ -98,12 +109,13 @@ class Encoder:
         return row, unseen
 
 
-def _number(value: Any) -> float:  # noqa: ANN401 - whatever a feature returned
+def number(value: Any) -> float:  # noqa: ANN401 - whatever a feature returned
+    """Give a value as the model sees it: a finite float, else NaN."""
     try:
-        number = float(value)
+        found = float(value)
     except ERRORS_THAT_MEAN_NULL:
         return math.nan
-    return number if math.isfinite(number) else math.nan
+    return found if math.isfinite(found) else math.nan
 
 
 class Resolver:

@@ -19,14 +19,21 @@ from sqlalchemy import URL, Connection, Engine, column, inspect, make_url, selec
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from lockgate.kernel.errors import Broken, Conflict, Invalid, Unavailable
+from lockgate.ledger.postgres import PostgresBackend
 from lockgate.ledger.schema import HEAD, REVISIONS
 from lockgate.ledger.sqlite import SqliteBackend
 
 __all__ = ["Database"]
 
+_EXPECTED = "sqlite:///path or postgresql://user@host/database"
+
 
 class _Backend(Protocol):
     """What is particular to one kind of database."""
+
+    @property
+    def name(self) -> str:
+        """Where it is, for people; without secrets."""
 
     def engine(self) -> Engine:
         """Make the engine; transactions with the option `lockgate_writes` take turns."""
@@ -49,8 +56,7 @@ class Database:
     """
 
     def __init__(self, url: str, patience: timedelta) -> None:
-        self._url = _parsed(url)
-        self._backend = _backend(self._url, patience)
+        self._backend = _backend(_parsed(url), patience)
         self._reader = self._backend.engine()
         self._writer = self._reader.execution_options(lockgate_writes=True)
         self._process = os.getpid()
@@ -109,7 +115,9 @@ class Database:
         if not tables:
             return None
         if "alembic_version" not in tables:
-            raise self._foreign("a Lockgate ledger", f"a database with tables of another kind ({', '.join(tables)})")
+            raise self._foreign(
+                "a Lockgate ledger", f"a database with tables of another kind ({', '.join(sorted(tables))})"
+            )
         version = connection.scalar(select(column("version_num")).select_from(table("alembic_version")))
         if version not in REVISIONS:
             raise self._foreign(f"schema {HEAD} or an older one", f"schema {version}")
@@ -117,26 +125,28 @@ class Database:
 
     def _foreign(self, expected: str, found: str) -> Conflict:
         return Conflict(
-            f"Cannot open {self._url.render_as_string()}: it was written by a newer release, or is no ledger",
+            f"Cannot open {self._backend.name}: it was written by a newer release, or is no ledger",
             expected=expected,
             found=found,
-            way_out="Install that release, or name another state folder; this one was left as it is.",
+            way_out="Install that release, or name another place; this one was left as it is.",
         )
 
 
 def _parsed(url: str) -> URL:
     try:
         return make_url(url)
-    except ArgumentError as error:
-        raise Invalid("This is no database URL", expected="sqlite:///path", found=url) from error
+    except (ArgumentError, ValueError) as error:
+        # Not shown: what can't be read may hold a password anywhere.
+        raise Invalid("This is no database URL", expected=_EXPECTED, found="text of another form") from error
 
 
 def _backend(url: URL, patience: timedelta) -> _Backend:
-    if url.get_backend_name() == "sqlite":
+    kind = url.get_backend_name()
+    if kind == "sqlite":
         return SqliteBackend(url, patience)
-    raise Invalid(
-        "No ledger can be kept in this kind of database", expected="sqlite:///path", found=url.render_as_string()
-    )
+    if kind in {"postgresql", "postgres"}:
+        return PostgresBackend(url, patience)
+    raise Invalid("No ledger can be kept in this kind of database", expected=_EXPECTED, found=url.render_as_string())
 
 
 def _migrate(connection: Connection) -> None:

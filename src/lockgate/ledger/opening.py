@@ -1,6 +1,6 @@
 """Ledgers and blobs by URL, which is how a project says where it keeps them.
 
-    ledger   memory:    sqlite:///relative/path    sqlite:////absolute/path
+    ledger   memory:    sqlite:///relative/path    sqlite:////absolute/path    postgresql://user@host/database
     blobs    memory:    file:///absolute/path
 
 A scheme that is not known is refused with the nearest one that is.
@@ -19,7 +19,8 @@ from lockgate.ledger.sql import SqlLedger
 
 __all__ = ["open_blobs", "open_ledger"]
 
-_LEDGERS = {"memory": "memory:", "sqlite": "sqlite:///path"}
+_POSTGRES = "postgresql://user@host/database"
+_LEDGERS = {"memory": "memory:", "sqlite": "sqlite:///path", "postgresql": _POSTGRES, "postgres": _POSTGRES}
 _BLOBS = {"file": "file:///path", "memory": "memory:"}
 
 
@@ -50,7 +51,7 @@ def _scheme(url: str, what: str, known: dict[str, str]) -> str:
     if scheme not in known:
         raise Invalid(
             f"No {what} can be opened at {url}",
-            expected=" or ".join(known.values()),
+            expected=" or ".join(dict.fromkeys(known.values())),
             found=f"the scheme '{scheme}'" if ":" in url else "no scheme",
             way_out=nearest(scheme, known),
         )

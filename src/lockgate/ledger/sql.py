@@ -3,7 +3,7 @@
 - What is decided is decided by `rulings`, inside the transaction that writes it, on rows read in that transaction; a
   fence too.
 - A pointer is its newest move: there is no second place that could disagree.
-- Everything here is portable SQL; what is particular to a database stands in its backend (`sqlite`).
+- Everything here is portable SQL; what is particular to a database stands in its backend (`sqlite`, `postgres`).
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,8 @@ class SqlLedger:
     It serves as many threads as like. Each process opens its own: a ledger carried over a fork refuses to work.
 
     Args:
-        url: where, as SQLAlchemy writes it: `sqlite:///relative/path`, `sqlite:////absolute/path`.
+        url: where, as SQLAlchemy writes it: `sqlite:///relative/path`, `sqlite:////absolute/path`,
+            `postgresql://user@host/database`.
         patience: how long a write waits for other processes' writes.
 
     Raises:

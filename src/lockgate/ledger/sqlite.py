@@ -70,6 +70,11 @@ class SqliteBackend:
         event.listen(engine, "begin", _begin)
         return engine
 
+    @property
+    def name(self) -> str:
+        """The path of its file."""
+        return str(self._url.database)
+
     def translate(self, error: SQLAlchemyError) -> Broken:
         """Say in our words what SQLite refused."""
         cause = getattr(error, "orig", None)
@@ -78,7 +83,7 @@ class SqliteBackend:
             meaning for beginning, meaning in _MEANINGS.items() if name.startswith(beginning)
         )
         return kind(
-            f"Cannot use the ledger {self._url.database}",
+            f"Cannot use the ledger {self.name}",
             expected=expected.format(patience=self._patience.total_seconds()),
             found=f"{cause or error} ({name})",
             way_out=way_out,

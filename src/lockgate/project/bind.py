@@ -7,7 +7,17 @@ from msgspec.structs import replace
 from lockgate.kernel.errors import Fault, Invalid
 from lockgate.kernel.names import nearest
 from lockgate.project.blueprint import Blueprint
-from lockgate.records.features import FeatureSet, FieldKind, InputKind, Lookup, LookupColumn, ModelColumn
+from lockgate.records.features import (
+    Aggregate,
+    FeatureSet,
+    FieldKind,
+    InputKind,
+    Lookup,
+    LookupColumn,
+    ModelColumn,
+    Window,
+    WindowColumn,
+)
 from lockgate.records.source import SourceSpec
 
 __all__ = ["Schemas", "bind"]
@@ -17,6 +27,7 @@ Schemas = Mapping[str, Mapping[str, FieldKind | None]]
 
 _TEXTS = {FieldKind.TEXT, FieldKind.CATEGORY}
 _LOOKED_UP = {FieldKind.BOOL, FieldKind.INT, FieldKind.FLOAT, FieldKind.TEXT}
+_AGGREGATED = {FieldKind.BOOL, FieldKind.INT, FieldKind.FLOAT}
 
 
 def bind(blueprint: Blueprint, schemas: Schemas, places: Mapping[str, str]) -> FeatureSet:
@@ -105,10 +116,11 @@ class _Binder:
     def bound(self) -> FeatureSet:
         features = self._blueprint.features
         lookups = tuple(self._lookup(lookup) for lookup in features.lookups)
-        types = {(one.source, column.name): column.type for one in lookups for column in one.columns}
-        return replace(
-            features, lookups=lookups, columns=tuple(self._column(column, types) for column in features.columns)
-        )
+        windows = tuple(self._window(window) for window in features.windows)
+        types = {(InputKind.LOOKUP, one.source, column.name): column.type for one in lookups for column in one.columns}
+        types |= {(InputKind.WINDOW, one.name, column.name): column.type for one in windows for column in one.columns}
+        columns = tuple(_column(column, types) for column in features.columns)
+        return replace(features, lookups=lookups, windows=windows, columns=columns)
 
     def _lookup(self, lookup: Lookup) -> Lookup:
         part = f"source {lookup.source}"
@@ -125,8 +137,34 @@ class _Binder:
             self._note(f"source {source}", f"{column.name} as a number, text or true and false", found)
         return replace(column, type=kind)
 
-    def _column(self, column: ModelColumn, types: Mapping[tuple[str, str], FieldKind | None]) -> ModelColumn:
-        if column.kind is not InputKind.LOOKUP:
-            return column
-        kind = types[column.source, column.origin]
-        return replace(column, type=FieldKind.CATEGORY if kind is FieldKind.TEXT else kind)
+    def _window(self, window: Window) -> Window:
+        part = f"window {window.name}"
+        by = self._blueprint.request.field(window.by)
+        kind = self._kind(window.source, window.by, part)
+        schema = self._schemas.get(window.source, {})
+        if window.by in schema and kind is not by.kind and not {kind, by.kind} <= _TEXTS:
+            expected = f"{window.source}.{window.by} of the type of the request's {window.by}, {by.kind.value}"
+            self._note(part, expected, kind.value if kind else "another type")
+        if window.value is None:
+            return replace(window, columns=tuple(_window_column(one, None) for one in window.columns))
+        value = self._kind(window.source, window.value, part)
+        if window.value in schema and value not in _AGGREGATED:
+            found = value.value if value else "another type"
+            self._note(part, f"{window.value} as a number or true and false", found)
+        return replace(window, value_type=value, columns=tuple(_window_column(one, value) for one in window.columns))
+
+
+def _window_column(column: WindowColumn, value: FieldKind | None) -> WindowColumn:
+    """Fill in the type: counts are whole numbers, means are not, the rest is as the value is; true counts as 1."""
+    if column.aggregate is Aggregate.COUNT:
+        return replace(column, type=FieldKind.INT)
+    if column.aggregate in {Aggregate.MEAN, Aggregate.STD}:
+        return replace(column, type=FieldKind.FLOAT)
+    return replace(column, type=FieldKind.INT if value is FieldKind.BOOL else value)
+
+
+def _column(column: ModelColumn, types: Mapping[tuple[InputKind, str, str], FieldKind | None]) -> ModelColumn:
+    if column.kind not in {InputKind.LOOKUP, InputKind.WINDOW}:
+        return column
+    kind = types[column.kind, column.source, column.origin]
+    return replace(column, type=FieldKind.CATEGORY if kind is FieldKind.TEXT else kind)

@@ -1,15 +1,20 @@
-"""Compiles features, look-ups and the columns of the matrix."""
+"""Compiles features, what they look up and aggregate, and the columns of the matrix."""
 
 import inspect
 from typing import Any
+
+from msgspec.structs import replace
 
 from lockgate.declare.mistakes import StandIn, note
 from lockgate.declare.project import FeatureWanted, Project
 from lockgate.declare.request import FieldsWanted
 from lockgate.declare.sources import Columns, Source
+from lockgate.declare.windows import Window as DeclaredWindow
+from lockgate.declare.windows import WindowColumns
 from lockgate.kernel.names import nearest
 from lockgate.project.contract import close_function
 from lockgate.project.types import annotations_of, kind_of
+from lockgate.project.windows import compile_windows, is_window_column
 from lockgate.records.features import (
     FeatureSet,
     FeatureSpec,
@@ -21,6 +26,7 @@ from lockgate.records.features import (
     LookupColumn,
     ModelColumn,
     RequestSpec,
+    Window,
 )
 
 __all__ = ["compile_features"]
@@ -41,6 +47,7 @@ def compile_features(project: Project, request: RequestSpec, wanted: list[Any]) 
     return FeatureSet(
         timezone=project.timezone,
         lookups=compiler.lookups(columns, used),
+        windows=compiler.windows(columns, used),
         features=tuple(used),
         columns=tuple(columns),
     )
@@ -62,6 +69,8 @@ class _Compiler:
         self._features: dict[str, FeatureSpec] = {}
         self._by_function: dict[int, str] = {}
         self._refused: set[str] = set()
+        self._windows = compile_windows(project, request)
+        self._window_of = {column.name: one.name for one in self._windows.values() for column in one.columns}
 
     def feature(self, wanted: FeatureWanted) -> None:
         name = getattr(wanted.function, "__name__", "")
@@ -88,17 +97,21 @@ class _Compiler:
 
     def _input(self, wanted: FeatureWanted, parameter: inspect.Parameter, annotation: object) -> Input | None:
         kind = kind_of(annotation, wanted.where, f"parameter {parameter.name}")
-        if isinstance(parameter.default, Columns):
-            return self._lookup_input(parameter.name, parameter.default)
-        if isinstance(parameter.default, StandIn) or parameter.name in self._refused:
+        if isinstance(parameter.default, Columns | WindowColumns):
+            return self._given_input(parameter.name, parameter.default)
+        if isinstance(parameter.default, StandIn) or self._is_excused(parameter.name):
             return None
         if parameter.name in self._features:
             self._check_type(wanted, parameter.name, kind, self._features[parameter.name].returns)
             return Input(parameter=parameter.name, kind=InputKind.FEATURE, name=parameter.name)
+        if parameter.name in self._window_of:
+            window = self._window_of[parameter.name]
+            return Input(parameter=parameter.name, kind=InputKind.WINDOW, name=parameter.name, source=window)
         if parameter.name not in self._fields:
-            known = [*self._fields, *self._features]
+            known = [*self._fields, *self._features, *self._window_of]
             expected = (
-                f"parameter {parameter.name} to be a request field, an earlier feature, or to have a column as default"
+                f"parameter {parameter.name} to be a request field, an earlier feature, a window's column, "
+                "or to have a column as default"
             )
             note(wanted.where, expected=expected, found=parameter.name, hint=nearest(parameter.name, known))
             return None
@@ -113,11 +126,31 @@ class _Compiler:
             what = "as in the request" if name in self._fields else f"as the feature {name} gives it"
             note(wanted.where, expected=f"{name} {what}, {declared.value}", found=kind[0].value)
 
-    def _lookup_input(self, parameter: str, columns: Columns) -> Input | None:
+    def _given_input(self, parameter: str, columns: Columns | WindowColumns) -> Input | None:
+        """Feed a parameter with the column that is its default."""
         if len(columns.names) != 1:
             note(columns.where, expected=f"one column for {parameter}", found=f"{len(columns.names)}")
             return None
-        return Input(parameter=parameter, kind=InputKind.LOOKUP, name=columns.names[0], source=columns.source.name)
+        if isinstance(columns, Columns):
+            return Input(parameter=parameter, kind=InputKind.LOOKUP, name=columns.names[0], source=columns.source.name)
+        known = self._known_columns(columns)
+        window = columns.window.name
+        return Input(parameter=parameter, kind=InputKind.WINDOW, name=known[0], source=window) if known else None
+
+    def _is_excused(self, parameter: str) -> bool:
+        """Tell whether a parameter may name something that was declared, and could not be taken."""
+        gone = "window" in self._project.excused or len(self._windows) < len(self._project.windows)
+        return parameter in self._refused or (gone and is_window_column(parameter) and parameter not in self._window_of)
+
+    def _known_columns(self, columns: WindowColumns) -> list[str]:
+        """Give the names that the window has; the others are noted, unless the window could not be taken."""
+        window = self._windows.get(columns.window.name)
+        known = [column.name for column in window.columns] if window else []
+        for name in columns.names:
+            if window is not None and name not in known:
+                expected = f"a column of the window {window.name}"
+                note(columns.where, expected=expected, found=repr(name), hint=nearest(name, known))
+        return [name for name in columns.names if name in known]
 
     def columns(self, entry: Any, place: str) -> list[ModelColumn]:  # noqa: ANN401 - whatever the user listed
         """Give the matrix columns of one entry of `features`."""
@@ -134,11 +167,16 @@ class _Compiler:
                 )
                 for name in entry.names
             ]
+        if isinstance(entry, DeclaredWindow):
+            window = self._windows.get(entry.name)
+            return [_window_column(entry.name, column.name) for column in window.columns] if window else []
+        if isinstance(entry, WindowColumns):
+            return [_window_column(entry.window.name, name) for name in self._known_columns(entry)]
         if id(entry) in self._by_function:
             return self._feature_column(self._by_function[id(entry)], place)
         excused = isinstance(entry, StandIn) or ("feature" in self._project.excused and callable(entry))
         if not excused:
-            expected = "lockgate.fields(...), a declared feature or columns of a source"
+            expected = "lockgate.fields(...), a declared feature, columns of a source or a window"
             found = getattr(entry, "__name__", None) or repr(entry)[:60]
             note(place, expected=expected, found=found, hint=nearest(str(found), self._features))
         return []
@@ -171,6 +209,16 @@ class _Compiler:
                 wanted |= {one.name for one in feature.inputs if one.kind is InputKind.FEATURE}
         return [feature for feature in self._features.values() if feature.name in wanted]
 
+    def windows(self, columns: list[ModelColumn], features: list[FeatureSpec]) -> tuple[Window, ...]:
+        """Give the windows that are used, with the columns that are."""
+        asked = {one.name for feature in features for one in feature.inputs if one.kind is InputKind.WINDOW}
+        asked |= {column.origin for column in columns if column.kind is InputKind.WINDOW}
+        cut = [
+            replace(window, columns=tuple(column for column in window.columns if column.name in asked))
+            for window in self._windows.values()
+        ]
+        return tuple(window for window in cut if window.columns)
+
     def lookups(self, columns: list[ModelColumn], features: list[FeatureSpec]) -> tuple[Lookup, ...]:
         """Gather what is looked up, a source at a time, columns in order of first use."""
         asked = [
@@ -194,3 +242,7 @@ class _Compiler:
             clocked=source.event_time is not None,
             stale_after=source.stale_after,
         )
+
+
+def _window_column(window: str, name: str) -> ModelColumn:
+    return ModelColumn(name=name, kind=InputKind.WINDOW, origin=name, source=window, type=None)

@@ -166,5 +166,6 @@ def _readable(value: object) -> str:
 def _places(project: Project) -> dict[str, str]:
     places = {f"source {source.name}": source.where for source in project.sources}
     places |= {f"feature {feature.function.__name__}": feature.where for feature in project.features}
+    places |= {f"window {window.name}": window.where for window in project.windows}
     places |= {"request": project.requests[0].where, "model": project.models[0].where}
     return places | {"outcome": project.outcomes[0].where}

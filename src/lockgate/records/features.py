@@ -13,6 +13,7 @@ from lockgate.kernel.canonical import Digest, Instant, Record
 from lockgate.records.snapshot import RowFile
 
 __all__ = [
+    "Aggregate",
     "Code",
     "FeatureSet",
     "FeatureSpec",
@@ -27,6 +28,8 @@ __all__ = [
     "RequestSpec",
     "TrainingSet",
     "Unseen",
+    "Window",
+    "WindowColumn",
 ]
 
 
@@ -54,6 +57,19 @@ class InputKind(enum.Enum):
     FIELD = "field"  # of the request
     FEATURE = "feature"  # another feature
     LOOKUP = "lookup"  # a column of a source, as known when asked
+    WINDOW = "window"  # a column of a window, as known when asked
+
+
+class Aggregate(enum.Enum):
+    """What is made of the rows in a window."""
+
+    COUNT = "count"  # how many there are; 0 for none
+    SUM = "sum"  # 0 for none
+    MEAN = "mean"
+    MIN = "min"
+    MAX = "max"
+    STD = "std"  # the sample standard deviation, divided by n - 1
+    LAST = "last"  # the value of the row with the latest event time
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,7 +133,7 @@ class Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     kind: InputKind
     # The field or feature, or the column of `source`.
     name: str
-    # The source, for a lookup.
+    # The source, for a lookup; the window, for a window's column.
     source: str = ""
 
 
@@ -160,6 +176,39 @@ class Lookup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     stale_after: timedelta | None = None
 
 
+class WindowColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One aggregate over one span."""
+
+    # Its name: `{window}_{aggregate}_{span}`.
+    name: str
+    # What is made of the rows.
+    aggregate: Aggregate
+    # How far back from the question the window reaches, by event time; the beginning is not part of it, the end is.
+    span: timedelta
+    # Its type; None until the project has met its data.
+    type: FieldKind | None = None
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Aggregates over the rows of a source that share something with the request, as known when asked."""
+
+    # Its name.
+    name: str
+    # The source whose rows are aggregated.
+    source: str
+    # The column of the source that is matched with the request field of the same name.
+    by: str
+    # The column that is aggregated; None where rows are only counted.
+    value: str | None = None
+    # Its type; None until the project has met its data, or where rows are only counted.
+    value_type: FieldKind | None = None
+    # Decimal places that a float is rounded to, half to even, before it is summed: then sums are whole numbers, and
+    # exact. None for sums of floats as they are.
+    scale: int | None = None
+    # The columns wanted, in order.
+    columns: tuple[WindowColumn, ...]
+
+
 class ModelColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One column of the matrix that the model sees."""
 
@@ -169,10 +218,10 @@ class ModelColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     kind: InputKind
     # The field or feature, or the column of `source`.
     origin: str
-    # The source, for a lookup.
+    # The source, for a lookup; the window, for a window's column.
     source: str = ""
     # The type before it becomes a float64; categories become their code in the vocabulary, unseen and null become NaN.
-    # None for a lookup until the project has met its data.
+    # None for a lookup or a window until the project has met its data.
     type: FieldKind | None
 
 
@@ -183,6 +232,9 @@ class FeatureSet(Record, tag="feature-set/1", frozen=True, kw_only=True):
     timezone: str
     # What is looked up, in order of declaration.
     lookups: tuple[Lookup, ...]
+    # What is aggregated, in order of declaration. What was known of a request holds the values of each look-up, then
+    # those of each window.
+    windows: tuple[Window, ...] = ()
     # The features, each after those it reads.
     features: tuple[FeatureSpec, ...]
     # The matrix, column by column.

@@ -19,7 +19,7 @@ class Contract(Record, tag="contract/1", frozen=True, kw_only=True):
     request: RequestSpec
     # From request to matrix.
     features: FeatureSet
-    # The clocked sources it looks things up in, so that their rows can be posted.
+    # The clocked sources of its look-ups and windows, so that their rows can be posted.
     sources: tuple[SourceSpec, ...]
     # The vocabulary of each category column, in code order.
     vocabulary: dict[str, tuple[str, ...]]

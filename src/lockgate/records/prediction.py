@@ -11,13 +11,14 @@ __all__ = ["Known", "Prediction"]
 
 
 class Known(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """What a lookup gave, and when it was known."""
+    """What a lookup or a window gave, and when it was known."""
 
-    # The source.
+    # The source of a lookup, or the window's name.
     source: str
-    # The values, in the order of the lookup's columns; None for each where nothing was known.
+    # The values, in the order of its columns; None for each where nothing was known.
     values: tuple[Any, ...]
-    # When the row that gave them happened, and when it could first be known; None for a table or where none was known.
+    # When the row that gave them happened, and when it could first be known; of a window, the newest row that counted.
+    # None for a table or where none was known.
     event_time: int | None
     available_time: int | None
 
@@ -39,7 +40,7 @@ class Prediction(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     received_at: int
     # The request's fields after parsing, in the order of the contract; times in microseconds.
     row: tuple[Any, ...]
-    # What was looked up, in the order of the feature set.
+    # What was looked up, in the order of the feature set, then what its windows gave.
     known: tuple[Known, ...]
     # What the model saw, in the order of its columns; None for NaN.
     x: tuple[float | None, ...]

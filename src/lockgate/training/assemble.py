@@ -49,11 +49,13 @@ def assemble(  # noqa: PLR0913 - a training set is made of these
     folder: Path,
     write: Callable[[pl.DataFrame, Path], Any],
     progress: Callable[[float], None],
+    processes: int = 1,
 ) -> TrainingSet:
     """Make a training set and write its rows to `train.parquet` and `test.parquet` in a folder.
 
     Raises:
         Invalid: nothing is left to learn from, or to be tested on.
+        Failed: one of several processes died.
     """
     known_until = _known_until(rows)
     end = known_until - outcome.final_after
@@ -61,13 +63,12 @@ def assemble(  # noqa: PLR0913 - a training set is made of these
     left_out: dict[str, int] = {}
     told = _with_outcomes(request, outcome, rows, end, left_out)
     frame = as_served(told, request, features, rows, carry=(OUTCOME, _TOLD))
-    raw = raw_columns(frame, request, features, progress)
+    raw = raw_columns(frame, request, features, progress, processes=processes)
     asked = frame[request.asked_at]
     is_test = (asked >= test_from).to_list()
     is_train = ((asked + outcome.final_after <= test_from) & (frame[_TOLD] <= test_from)).to_list()
     frame = frame.drop(_TOLD)
-    learnt = [row for row, used in zip(raw, is_train, strict=True) if used]
-    vocabulary = vocabulary_of(learnt, features)
+    vocabulary = vocabulary_of(raw.filter(pl.Series(is_train, dtype=pl.Boolean)), features)
     matrix = encode_rows(raw, features, vocabulary)
     frame = frame.with_columns(pl.Series(f"@{column.name}", matrix[:, i]) for i, column in enumerate(features.columns))
     left_out["not final when the test begins"] = frame.height - sum(is_test) - sum(is_train)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from lockgate.features.matrix import known_columns
 from lockgate.features.offline import as_served, encode_rows, raw_columns
 from lockgate.kernel.errors import Invalid
 from lockgate.packages.runtime import LoadedPackage
@@ -18,7 +19,9 @@ from lockgate.training.assemble import OUTCOME, Rows
 __all__ = ["measure", "transform_mismatches"]
 
 
-def measure(loaded: LoadedPackage, tested: pl.DataFrame, rows: Rows, slices: Sequence[str]) -> dict[str, Any]:
+def measure(
+    loaded: LoadedPackage, tested: pl.DataFrame, rows: Rows, slices: Sequence[str], *, processes: int = 1
+) -> dict[str, Any]:
     """Give a package's metrics on test rows: over all, and for each value of some request fields.
 
     Args:
@@ -26,6 +29,7 @@ def measure(loaded: LoadedPackage, tested: pl.DataFrame, rows: Rows, slices: Seq
         tested: the test rows of a training set.
         rows: the sources' rows, for the package's own look-ups.
         slices: request fields.
+        processes: how many may compute features.
 
     Raises:
         Invalid: the rows do not have what the package asks for.
@@ -33,7 +37,7 @@ def measure(loaded: LoadedPackage, tested: pl.DataFrame, rows: Rows, slices: Seq
     contract = loaded.contract
     _check_askable(contract, tested, rows)
     frame = as_served(tested, contract.request, contract.features, rows)
-    raw = raw_columns(frame, contract.request, contract.features)
+    raw = raw_columns(frame, contract.request, contract.features, processes=processes)
     scores = loaded.score(encode_rows(raw, contract.features, contract.vocabulary))
     ordered = tested.sort(contract.request.asked_at, contract.request.key)
     return {
@@ -49,13 +53,12 @@ def transform_mismatches(loaded: LoadedPackage, tested: pl.DataFrame) -> tuple[i
     Compared bit for bit with the matrix that training used.
     """
     contract = loaded.contract
-    cuts = [[f"{one.source}.{column.name}" for column in one.columns] for one in contract.features.lookups]
     zone = contract.features.timezone
     times = [field.name for field in contract.request.fields if field.kind.value == "time"]
     local = tested.with_columns(pl.col(name).dt.convert_time_zone(zone) for name in times)
     fields = [field.name for field in contract.request.fields]
     columns = [f"@{column.name}" for column in contract.features.columns]
-    known = [local.select(names).rows() for names in cuts]
+    known = [local.select(names).rows() for names in known_columns(contract.features)]
     different = 0
     for i, (row, trained) in enumerate(zip(local.select(fields).rows(), tested.select(columns).rows(), strict=True)):
         served, _ = loaded.features(row, [values[i] for values in known])
@@ -75,6 +78,12 @@ def _check_askable(contract: Contract, tested: pl.DataFrame, rows: Rows) -> None
         for one in contract.features.lookups
         for column in one.columns
         if one.source not in rows or column.name not in rows[one.source][1].columns
+    ]
+    absent += [
+        f"{one.source}.{column}"
+        for one in contract.features.windows
+        for column in (one.by, one.value)
+        if column is not None and (one.source not in rows or column not in rows[one.source][1].columns)
     ]
     if absent:
         msg = "These rows can't be put to this package"

@@ -11,6 +11,7 @@ from lockgate.kernel.verdicts import Verdict
 from lockgate.project.blueprint import Blueprint
 from lockgate.records.check import CheckReport, Rule, RuleResult
 from lockgate.records.features import (
+    Aggregate,
     Code,
     FeatureSet,
     FeatureSpec,
@@ -25,6 +26,8 @@ from lockgate.records.features import (
     RequestSpec,
     TrainingSet,
     Unseen,
+    Window,
+    WindowColumn,
 )
 from lockgate.records.line import Line, LineEnd, Step, Tree
 from lockgate.records.monitoring import DailyMetric
@@ -73,6 +76,21 @@ FEATURES = FeatureSet(
             columns=(LookupColumn(name="wind", type=FieldKind.FLOAT), LookupColumn(name="rain")),
             clocked=True,
             stale_after=timedelta(hours=3),
+        ),
+    ),
+    windows=(
+        Window(
+            name="gusts",
+            source="weather",
+            by="origin",
+            value="wind",
+            value_type=FieldKind.FLOAT,
+            scale=1,
+            columns=(
+                WindowColumn(
+                    name="gusts_max_3h", aggregate=Aggregate.MAX, span=timedelta(hours=3), type=FieldKind.FLOAT
+                ),
+            ),
         ),
     ),
     features=(

@@ -375,7 +375,11 @@ def test_a_vocabulary_is_what_the_rows_had_sorted_and_without_null() -> None:
 
 
 def test_no_rows_are_a_matrix_of_no_rows() -> None:
-    assert encode_rows([], FEATURES, VOCABULARY).shape == (0, len(COLUMNS))
+    none = as_served(
+        asks_frame([]), REQUEST, FEATURES, {"places": (PLACES, pl.DataFrame({"place": ["EWR"], "staff of": [1]}))}
+    )
+
+    assert encode_rows(raw_columns(none, REQUEST, FEATURES), FEATURES, VOCABULARY).shape == (0, len(COLUMNS))
 
 
 def test_progress_is_told_as_a_share() -> None:

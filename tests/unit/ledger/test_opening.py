@@ -30,7 +30,11 @@ def test_blobs_are_opened_by_their_scheme(tmp_path: Path) -> None:
     ("open_it", "url", "said"),
     [
         (open_ledger, "sqlit:///x.db", "Did you mean 'sqlite'?"),
-        (open_ledger, "file:///x.db", "expected memory: or sqlite:///path, found the scheme 'file'"),
+        (
+            open_ledger,
+            "file:///x.db",
+            "expected memory: or sqlite:///path or postgresql://user@host/database, found the scheme 'file'",
+        ),
         (open_ledger, "x.db", "found no scheme"),
         (open_blobs, "fiel:///x", "Did you mean 'file'?"),
         (open_blobs, "file://x/y", "expected file:///absolute/path, found the host 'x'"),

@@ -253,9 +253,9 @@ def test_a_ledger_carried_over_a_fork_refuses_to_work(path: Path, monkeypatch: p
             ledger.records.get("snapshot", "one")
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "postgresql://ada:secret@host/x", "no url at all"])
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://ada:secret@host/x", "no url at all"])
 def test_a_url_is_refused_that_names_no_file(url: str) -> None:
     with pytest.raises(Invalid) as refused:
         SqlLedger(url)
-    assert refused.value.expected == "sqlite:///path"
+    assert refused.value.expected.startswith("sqlite:///path")
     assert "secret" not in str(refused.value)

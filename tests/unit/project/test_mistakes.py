@@ -34,7 +34,7 @@ MODEL = "@project.model("
 FLOOR = 'lg.metric("roc_auc", at_least=0.6)'
 BETWEEN = 'lg.between("weight", 0, 1000)'
 ORDERS = 'event_time="asked", available_delay=span(0)'
-PLAIN = "lockgate.fields(...), a declared feature or columns of a source"
+PLAIN = "lockgate.fields(...), a declared feature, columns of a source or a window"
 
 MISTAKES: dict[str, Mistake] = {
     # the project

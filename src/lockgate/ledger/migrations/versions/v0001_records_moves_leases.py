@@ -8,14 +8,14 @@ __all__ = ["down_revision", "revision", "upgrade"]
 revision = "0001"
 down_revision = None
 
-# A trigger's name: when it strikes, and what it says.
+# A trigger's name: what it strikes at, on condition of what, and what it says.
 _TRIGGERS = {
-    "records_stay": ("UPDATE ON records", "records are appended, never changed"),
-    "records_are_kept": ("DELETE ON records", "records are appended, never deleted"),
-    "moves_stay": ("UPDATE ON moves", "moves are appended, never changed"),
-    "moves_are_kept": ("DELETE ON moves", "moves are appended, never deleted"),
-    "tokens_never_fall": ("UPDATE OF token ON leases WHEN NEW.token < OLD.token", "a fencing token never falls"),
-    "tokens_are_kept": ("DELETE ON leases", "a fencing token is never forgotten"),
+    "records_stay": ("UPDATE ON records", "", "records are appended, never changed"),
+    "records_are_kept": ("DELETE ON records", "", "records are appended, never deleted"),
+    "moves_stay": ("UPDATE ON moves", "", "moves are appended, never changed"),
+    "moves_are_kept": ("DELETE ON moves", "", "moves are appended, never deleted"),
+    "tokens_never_fall": ("UPDATE OF token ON leases", "WHEN (NEW.token < OLD.token)", "a fencing token never falls"),
+    "tokens_are_kept": ("DELETE ON leases", "", "a fencing token is never forgotten"),
 }
 
 
@@ -82,8 +82,33 @@ def _make_leases() -> None:
 def _make_triggers() -> None:
     # Triggers are each database's own; one that has none here is refused, not left open.
     dialect = op.get_context().dialect.name
-    if dialect != "sqlite":
+    if dialect == "sqlite":
+        _make_sqlite_triggers()
+    elif dialect == "postgresql":
+        _make_postgresql_triggers()
+    else:
         message = f"schema {revision} has no triggers for {dialect}"
         raise NotImplementedError(message)
-    for name, (when, says) in _TRIGGERS.items():
-        op.execute(f"CREATE TRIGGER {name} BEFORE {when} BEGIN SELECT RAISE(ABORT, '{says}'); END")
+
+
+def _make_sqlite_triggers() -> None:
+    for name, (strikes, condition, says) in _TRIGGERS.items():
+        op.execute(f"CREATE TRIGGER {name} BEFORE {strikes} {condition} BEGIN SELECT RAISE(ABORT, '{says}'); END")
+
+
+def _make_postgresql_triggers() -> None:
+    op.execute(
+        "CREATE FUNCTION lockgate_refuse() RETURNS trigger LANGUAGE plpgsql AS $$"
+        " BEGIN RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = 'integrity_constraint_violation'; END $$"
+    )
+    for name, (strikes, condition, says) in _TRIGGERS.items():
+        op.execute(
+            f"CREATE TRIGGER {name} BEFORE {strikes} FOR EACH ROW {condition}"
+            f" EXECUTE FUNCTION lockgate_refuse('{says}')"
+        )
+    # It can also forget a whole table at once, past the triggers of its rows.
+    for table in ("records", "moves", "leases"):
+        op.execute(
+            f"CREATE TRIGGER {table}_are_not_emptied BEFORE TRUNCATE ON {table}"
+            f" EXECUTE FUNCTION lockgate_refuse('{table} are never emptied')"
+        )
