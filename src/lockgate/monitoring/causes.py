@@ -9,7 +9,7 @@
 
 from collections.abc import Sequence
 
-from lockgate.monitoring import lookup_causes, model_causes, number_causes, transform_causes
+from lockgate.monitoring import lookup_causes, model_causes, number_causes, transform_causes, window_causes
 from lockgate.monitoring.differences import Tally
 from lockgate.monitoring.evidence import Context, Evidence, Found, Hypothesis
 from lockgate.records.monitoring import ParityCause, ParityClass, ParityReason
@@ -43,8 +43,8 @@ HYPOTHESES: dict[ParityClass, tuple[Hypothesis, ...]] = {
         number_causes.float32,
         number_causes.truncation,
         number_causes.unit,
-        lookup_causes.key_case,
-        lookup_causes.late,
+        window_causes.late,
+        window_causes.stale,
     ),
     ParityClass.MODEL: (
         model_causes.threshold,

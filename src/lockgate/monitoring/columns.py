@@ -13,6 +13,10 @@ from lockgate.records.features import FieldKind
 
 __all__ = ["compare_numbers", "compare_values", "series"]
 
+Allowed = NDArray[np.float64]
+"""The largest difference that counts as within, of each value or of all; 0 where only equal is equal."""
+
+_EXACT = np.zeros(1)
 _PYTHON: dict[FieldKind, tuple[type, ...]] = {
     FieldKind.BOOL: (bool,),
     FieldKind.INT: (int,),
@@ -41,13 +45,13 @@ def _is_a(value: Any, kind: FieldKind) -> bool:  # noqa: ANN401 - a value of any
 
 
 def compare_numbers(
-    covered: NDArray[np.bool_], served: NDArray[np.float64], expected: NDArray[np.float64], tolerance: float
+    covered: NDArray[np.bool_], served: NDArray[np.float64], expected: NDArray[np.float64], allowed: Allowed
 ) -> Compared:
     """Compare floats in which NaN stands for null: bit for bit, every NaN is one, and 0 is not -0."""
     nothing, wanted = np.isnan(served), np.isnan(expected)
     exact = (nothing & wanted) | (_bits(served) == _bits(expected))
     gap = np.abs(served - expected)
-    return Compared(covered, exact, exact | (gap <= tolerance if tolerance else exact), gap, nothing, wanted)
+    return Compared(covered, exact, exact | ((gap <= allowed) & (allowed > 0)), gap, nothing, wanted)
 
 
 def _bits(values: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -55,7 +59,7 @@ def _bits(values: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def compare_values(
-    covered: NDArray[np.bool_], values: list[Any], derived: pl.Series, kind: FieldKind | None
+    covered: NDArray[np.bool_], values: list[Any], derived: pl.Series, kind: FieldKind | None, allowed: Allowed = _EXACT
 ) -> Compared:
     """Compare values of any type; a value of another type than the column's is different."""
     served, alien = series("served", values, kind)
@@ -70,4 +74,5 @@ def compare_values(
     gap = np.full(len(values), np.nan)
     if kind not in {FieldKind.TEXT, FieldKind.CATEGORY}:
         gap = (served.cast(pl.Float64) - derived.cast(pl.Float64)).abs().fill_null(np.nan).to_numpy()
-    return Compared(covered, exact, exact, gap, nothing, wanted)
+    within = exact | ((gap <= allowed) & (allowed > 0) & ~alien)
+    return Compared(covered, exact, within, gap, nothing, wanted)

@@ -59,20 +59,25 @@ class Context:
         self._history: dict[str, dict[Any, list[HistoryRow]]] = {}
         self._told: dict[str, dict[Any, list[Event]]] = {}
 
-    def history(self, source: str, keys: Iterable[Any]) -> Mapping[Any, Sequence[HistoryRow]]:
-        """Give the rows of some keys of a source, oldest first."""
-        known = self._history.setdefault(source, {})
+    def history(self, source: str, keys: Iterable[Any], by: str = "") -> Mapping[Any, Sequence[HistoryRow]]:
+        """Give the rows of some keys of a source, oldest first; by another column than its key where one is named."""
+        known = self._history.setdefault(f"{source} {by}", {})
         wanted = [key for key in {*keys} if key is not None and key not in known]
         if wanted:
             known |= {key: [] for key in wanted}
             spec, frame = self._rows[source]
+            column = by or spec.key
             texts = [str(key) for key in wanted]
             order = ["@event", "@available"] if spec.clocked else []
-            found = frame.filter(pl.col(spec.key).cast(pl.String).is_in(texts))
+            found = frame.filter(pl.col(column).cast(pl.String).is_in(texts))
             for row in (found.sort(order, maintain_order=True) if order else found).iter_rows(named=True):
-                if row[spec.key] in known:
-                    known[row[spec.key]].append(_history_row(row))
+                if row[column] in known:
+                    known[row[column]].append(_history_row(row))
         return known
+
+    def key_of(self, source: str) -> str:
+        """Give the column that identifies an entity of a source."""
+        return self._rows[source][0].key
 
     def told(self, source: str, keys: Iterable[Any]) -> Mapping[Any, Sequence[Event]]:
         """Give the rows of some keys that were posted."""

@@ -152,9 +152,7 @@ def _affine(evidence: Evidence, factor: float, offset: float) -> Found | None:
         if pair is None:
             return False
         served, wanted = pair[0], pair[1] * factor + offset
-        near = math.isclose(served, wanted, rel_tol=1e-7, abs_tol=_CLOSE) and not math.isclose(
-            factor, 0, abs_tol=_CLOSE
-        )
+        near = abs(factor) > _CLOSE and abs(served - wanted) <= _LEFT * abs(served - pair[1])
         if near:
             explained.add(pair[1])
         return near
