@@ -22,7 +22,7 @@ from lockgate.kernel.canonical import Digest, canonical, digest_of, sha256
 from lockgate.kernel.errors import LockgateError
 from lockgate.kernel.folders import StateFolder, replace_file
 from lockgate.monitoring.parity import Side, compare
-from lockgate.monitoring.span import span_of
+from lockgate.monitoring.span import survey
 from lockgate.packages.folder import pack
 from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE, encode_seed, encode_table, load_package
 from lockgate.packages.signing import make_key, sign, signing_key
@@ -229,7 +229,7 @@ class Flights:
             NAME,
             reading.predictions(self.log),
             {bytes.fromhex(self.version.digest.removeprefix("sha256:")): self.side()},
-            span=span_of(self.log, None),
+            span=survey(self.log).span,
             events=lambda: reading.events(self.log),
             classes=classes,
         )

@@ -12,10 +12,14 @@ import polars as pl
 from lockgate.kernel.canonical import Digest, canonical
 from lockgate.kernel.errors import Refused
 from lockgate.kernel.folders import replace_file
+from lockgate.monitoring.parity import Side, compare
+from lockgate.monitoring.span import Span
 from lockgate.packages.runtime import MODEL, REFERENCE, encode_seed, encode_table, load_package
+from lockgate.predictionlog import reading
 from lockgate.project.blueprint import Blueprint
 from lockgate.project.load import function_of, load
 from lockgate.records.features import FeatureSet, FieldKind, TrainingSet
+from lockgate.records.monitoring import ParityClass, ParityReport
 from lockgate.records.snapshot import Snapshot
 from lockgate.records.source import SourceSpec
 from lockgate.records.training import ModelSpec
@@ -25,7 +29,7 @@ from lockgate.training.assemble import Rows, assemble, seed_rows, table_rows
 from lockgate.training.fit import fit
 from lockgate.training.measure import measure, transform_mismatches
 
-__all__ = ["JOBS", "Fit", "Loaded", "Measured", "SourceRows", "Taken"]
+__all__ = ["JOBS", "Fit", "Loaded", "Measured", "ParitySide", "SourceRows", "Taken"]
 
 Report = Callable[[float, str], None]
 
@@ -68,6 +72,19 @@ class Measured(msgspec.Struct, kw_only=True):
     metrics: dict[str, Any] | None
     reason: str = ""
     reference: dict[str, Any] | None = None
+
+
+class ParitySide(msgspec.Struct, kw_only=True):
+    """A version, and what its predictions are held against."""
+
+    # The number of its release.
+    version: int
+    package: Digest
+    package_folder: str
+    # The sources it looks up.
+    sources: dict[str, SourceRows]
+    # Until when, in microseconds, each clocked one covers what is asked.
+    until: dict[str, int]
 
 
 def _load(folder: Path, _: Path, __: dict[str, Any], ___: Report) -> Loaded:
@@ -141,6 +158,31 @@ def _measure(_: Path, __: Path, arguments: dict[str, Any], ___: Report) -> Measu
     return Measured(metrics=metrics, reference=reference)
 
 
+def _parity(_: Path, __: Path, arguments: dict[str, Any], progress: Report) -> ParityReport:
+    given = msgspec.convert(arguments["sides"], dict[str, ParitySide])
+    logged = max(1, arguments["logged"])
+    log = Path(arguments["log"])
+    sides = {
+        bytes.fromhex(release): Side(
+            version=one.version,
+            package=load_package(Path(one.package_folder), one.package),
+            rows=_rows(one.sources),
+            until=one.until,
+        )
+        for release, one in given.items()
+    }
+    return compare(
+        arguments["endpoint"],
+        reading.predictions(log),
+        sides,
+        span=msgspec.convert(arguments["span"], Span),
+        classes=frozenset(ParityClass(one) for one in arguments["classes"]),
+        left_out={bytes.fromhex(release): why for release, why in arguments["left_out"].items()},
+        events=lambda: reading.events(log),
+        progress=lambda count: progress(min(1.0, count / logged), f"{count:,} predictions"),
+    )
+
+
 def _rows(sources: dict[str, Any]) -> Rows:
     given = msgspec.convert(sources, dict[str, SourceRows])
     return {name: (one.spec, pl.read_parquet(one.path)) for name, one in given.items()}
@@ -151,6 +193,7 @@ JOBS: dict[str, Callable[[Path, Path, dict[str, Any], Report], Any]] = {
     "fit": _fit,
     "load": _load,
     "measure": _measure,
+    "parity": _parity,
     "snapshot": _snapshot,
 }
 """Every job, by name: from (project folder, scratch folder, arguments, progress) to a result."""

@@ -268,7 +268,8 @@ def _timed(lookup: Lookup) -> Lookup:
 
 def _logged(features: FeatureSet, chunk: Sequence[Prediction]) -> pl.DataFrame:
     """Give what was looked up and aggregated, as history keeps it."""
-    types = [[column.type for column in one.columns] for one in (*features.lookups, *features.windows)]
+    types = [[column.type for column in one.columns] for one in features.lookups]
+    types += [[column.type for column in one.columns] for one in features.windows]
     return pl.DataFrame(
         [
             series(name, [one.known[i].values[j] for one in chunk], types[i][j])[0]

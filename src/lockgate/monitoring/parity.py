@@ -10,8 +10,9 @@ Each version is held to its own contract. What no snapshot covers is counted and
 nothing is inconclusive. Nothing is decided here about what follows, and no cause is guessed: see `causes`.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from lockgate.kernel.verdicts import Verdict, worst
 from lockgate.monitoring.deriving import Comparison, Side
@@ -34,6 +35,7 @@ def compare(
     *,
     span: Span,
     classes: frozenset[ParityClass] = frozenset(ParityClass),
+    left_out: Mapping[bytes, str] = MappingProxyType({}),
     events: Callable[[], Iterable[Event]] = tuple,
     progress: Callable[[int], None] = lambda _: None,
 ) -> ParityReport:
@@ -45,54 +47,52 @@ def compare(
         sides: by release, what its predictions are held against.
         span: which predictions are meant.
         classes: what to derive.
+        left_out: why other releases could not be opened.
         events: gives the rows that were posted; asked only where look-ups differ.
-        progress: told how many predictions were compared so far.
+        progress: told how many predictions were read so far.
     """
     waiting: defaultdict[bytes, list[Prediction]] = defaultdict(list)
-    versions = {digest: Comparison(side, classes) for digest, side in sides.items()}
-    count, left_out = 0, 0
-    for one in predictions:
+    comparisons = {digest: Comparison(side, classes) for digest, side in sides.items()}
+    missing: Counter[str] = Counter()
+    meant = 0
+    for place, one in enumerate(predictions):
+        if place % CHUNK == 0:
+            progress(place)
         if not span.holds(one.asked_at):
             continue
-        count += 1
-        if one.release not in versions:
-            left_out += 1
+        meant += 1
+        if one.release not in comparisons:
+            missing[left_out.get(one.release, "its release is not known here")] += 1
             continue
-        chunk = waiting[one.release]
-        chunk.append(one)
-        if len(chunk) >= CHUNK:
-            versions[one.release].take(chunk)
-            waiting[one.release] = []
-            progress(count)
+        waiting[one.release].append(one)
+        if len(waiting[one.release]) >= CHUNK:
+            comparisons[one.release].take(waiting.pop(one.release))
     for digest, chunk in waiting.items():
-        versions[digest].take(chunk)
-    progress(count)
-    return _report(endpoint, span, count, left_out, list(versions.values()), events)
+        comparisons[digest].take(chunk)
+    return _report(endpoint, span, meant, missing, list(comparisons.values()), events)
 
 
 def _report(
     endpoint: str,
     span: Span,
-    count: int,
-    left_out: int,
-    versions: Sequence[Comparison],
+    meant: int,
+    missing: Mapping[str, int],
+    comparisons: Sequence[Comparison],
     events: Callable[[], Iterable[Event]],
 ) -> ParityReport:
-    rivals = {one.side.version: one.side.package for one in versions}
-    lines = tuple(line for one in versions for line in one.lines(rivals, events))
-    untold = [Verdict.INCONCLUSIVE] if left_out else []
+    rivals = {one.side.version: one.side.package for one in comparisons}
+    lines = tuple(line for one in comparisons for line in one.lines(rivals, events))
     until: dict[str, int] = {}
-    for one in versions:
-        for source, moment in one.side.until.items():
-            until[source] = min(moment, until.get(source, moment))
+    for one in comparisons:
+        until |= {source: min(moment, until.get(source, moment)) for source, moment in one.side.until.items()}
     return ParityReport(
         endpoint=endpoint,
         since=None if span.since is None else moment_of(span.since),
         until=None if span.until is None else moment_of(span.until),
-        predictions=count,
-        covered=sum(one.covered for one in versions),
-        left_out={"the release is not known here": left_out} if left_out else {},
+        predictions=meant,
+        covered=sum(one.covered for one in comparisons),
+        left_out=dict(missing),
         sources={source: moment_of(moment) for source, moment in sorted(until.items())},
         lines=lines,
-        verdict=worst([*(line.verdict for line in lines), *untold]),
+        verdict=worst([*(line.verdict for line in lines), *(Verdict.INCONCLUSIVE for _ in missing)]),
     )
