@@ -59,7 +59,7 @@ def test_a_question_that_no_snapshot_covers_is_not_equal(running: Running) -> No
     weather = [line for line in report["lines"] if line["column"].startswith("weather.")]
     assert [(line["compared"], line["not_covered"]) for line in weather] == [(0, 1)] * 3
 
-    code, out, err = running.workshop.run("snapshot", "take", str(running.workshop.project))
+    code, _, err = running.workshop.run("snapshot", "take", str(running.workshop.project))
     assert code == 0, err
     code, report = compared(running.workshop)
     assert (code, report["covered"], report["mismatched"]) == (0, 1, 0)
