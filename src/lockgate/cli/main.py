@@ -98,12 +98,15 @@ def ship(
     ] = None,
     dirty: Annotated[bool, typer.Option("--dirty", help="Ship uncommitted changes; the release is marked.")] = False,  # noqa: FBT002 - a flag
     rollout: Annotated[bool, typer.Option(help="Put the release live.")] = True,  # noqa: FBT002 - a flag
+    lineage_to: Annotated[
+        str, typer.Option("--lineage", help="Send OpenLineage events there: file:PATH, or an endpoint's URL.")
+    ] = "",
     as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Walk the line: from the current commit to a release that answers."""
     from lockgate.cli.shipping import ship_project  # noqa: PLC0415 - a command loads what it needs
 
-    ship_project(folder, state, as_of=as_of, dirty=dirty, rollout=rollout, as_json=as_json)
+    ship_project(folder, state, as_of=as_of, dirty=dirty, rollout=rollout, lineage=lineage_to, as_json=as_json)
 
 
 @app.command()

@@ -23,7 +23,7 @@ _MISSES = 200
 
 
 def ship_project(
-    folder: Path, state: Path, *, as_of: datetime | None, dirty: bool, rollout: bool, as_json: bool
+    folder: Path, state: Path, *, as_of: datetime | None, dirty: bool, rollout: bool, lineage: str, as_json: bool
 ) -> None:
     """Ship a project folder and wait for the end of the walk.
 
@@ -33,6 +33,7 @@ def ship_project(
     """
     cut = as_of.replace(tzinfo=as_of.tzinfo or UTC).isoformat() if as_of else None
     body = {"folder": str(folder.resolve()), "as_of": cut, "dirty": dirty, "rollout": rollout}
+    body["lineage"] = f"file:{Path(path).absolute()}" if (path := _path(lineage)) else lineage
     with connect(state) as client:
         opened = client.post("/api/v1/lines", body)
         walk = opened["id"]
@@ -48,6 +49,11 @@ def ship_project(
             kind = GateClosed if end["result"] == "stopped" else Failed
             raise kind(end["reason"].removesuffix("."))
         _finish(client, walk, end, as_json=as_json, console=console)
+
+
+def _path(lineage: str) -> str:
+    """Give the path of a file that was named relative to here; empty for anything else."""
+    return lineage.removeprefix("file:") if lineage.startswith("file:") and not lineage.startswith("file://") else ""
 
 
 def _show(client: Client, walk: str, console: Console) -> dict[str, Any]:

@@ -19,10 +19,13 @@ import msgspec
 from lockgate.engine.installation import Installation
 from lockgate.engine.line import walk_the_line
 from lockgate.engine.machine import environment
+from lockgate.engine.openlineage.observer import Observer, Silence
+from lockgate.engine.openlineage.sending import open_sink
+from lockgate.engine.openlineage.telling import observer_of
 from lockgate.engine.repository import look
 from lockgate.engine.walk import LEASE_SPAN, Told, Walk, owner_is_dead, read_told, this_owner
 from lockgate.kernel.canonical import canonical, digest_of, parse, utc
-from lockgate.kernel.errors import Conflict, GateClosed, LockgateError, NotFound, Refused
+from lockgate.kernel.errors import Conflict, GateClosed, Invalid, LockgateError, NotFound, Refused
 from lockgate.ledger.protocols import Entry, Lease
 from lockgate.records.line import Line, LineEnd
 
@@ -41,19 +44,31 @@ class Watched(msgspec.Struct, kw_only=True):
 
 
 def open_line(
-    where: Installation, folder: Path, *, as_of: datetime | None, dirty: bool, rollout: bool, attended: bool, by: str
+    where: Installation,
+    folder: Path,
+    *,
+    as_of: datetime | None,
+    dirty: bool,
+    rollout: bool,
+    attended: bool,
+    by: str,
+    lineage: str = "",
 ) -> Line:
     """Open a walk for a project folder as it stands, or give the one that is already under way.
 
     Raises:
+        Invalid: lineage can't be sent where it should be.
         Refused: the folder differs from its commit and `dirty` was not said, or is in no checkout.
     """
+    if lineage:
+        open_sink(lineage)
     checkout = look(folder)
     if checkout.changed and not dirty:
         names = ", ".join(checkout.changed[:5]) + (" …" if len(checkout.changed) > 5 else "")  # noqa: PLR2004
         msg = f"{folder} differs from commit {checkout.commit[:12]}"
         hint = "Commit it, or say --dirty: the release is then marked for ever."
         raise Refused(msg, expected="a clean checkout", found=names, way_out=hint)
+    told = {"lineage": lineage} if lineage else {}
     line = Line(
         id=secrets.token_hex(8),
         project="",
@@ -62,7 +77,7 @@ def open_line(
         dirty=bool(checkout.changed),
         code=checkout.code,
         environment=digest_of(environment()),
-        parameters={"as_of": utc(as_of).isoformat() if as_of else None, "rollout": rollout},
+        parameters={"as_of": utc(as_of).isoformat() if as_of else None, "rollout": rollout} | told,
         attended=attended,
         installation=where.name,
         by=by,
@@ -135,10 +150,11 @@ def advance(where: Installation, line: Line) -> bool:
     lease = _take(where, f"line/{line.id}")
     if lease is None:
         return False
-    walk = Walk(where, line, lease)
+    walk = Walk(where, line, lease, _observer(where, line))
     try:
         if where.shelf.ledger.records.get("line-end", line.id) is None:
             end = _go(walk)
+            _tell_end(walk, end)
             _end(where, line, end, walk.fence)
             if end.result == "released":
                 walk.sweep()
@@ -163,6 +179,20 @@ def _go(walk: Walk) -> LineEnd:
         walk.tell(Told(station="line", state="failed", text=reason))
         return LineEnd(line=walk.line.id, result="failed", reason=reason, at=now())
     return LineEnd(line=walk.line.id, result="released", reason="", release=release, at=now())
+
+
+def _observer(where: Installation, line: Line) -> Observer:
+    try:
+        return observer_of(where, line)
+    except Invalid as error:
+        return Silence(str(error))
+
+
+def _tell_end(walk: Walk, end: LineEnd) -> None:
+    """Tell whoever is told of walks that this one has ended; and this walk, what they were not told."""
+    missed = walk.observer.finished(end.reason)
+    if missed:
+        walk.tell(Told(station="lineage", state="failed", text=missed))
 
 
 def _end(where: Installation, line: Line, end: LineEnd, fence: Lease | None) -> None:

@@ -18,8 +18,9 @@ from typing import Any
 import msgspec
 
 from lockgate.engine.installation import Installation
+from lockgate.engine.openlineage.observer import Observer, Silence
 from lockgate.kernel.canonical import Digest, canonical, digest_of, parse
-from lockgate.kernel.errors import Conflict, Unavailable
+from lockgate.kernel.errors import Conflict, LockgateError, Unavailable
 from lockgate.ledger.protocols import Entry, Lease
 from lockgate.records.line import Line, Step
 
@@ -28,6 +29,7 @@ __all__ = ["LEASE_SPAN", "Told", "Walk", "owner_is_dead", "read_told", "this_own
 LEASE_SPAN = timedelta(seconds=20)
 
 _PROGRESS = "progress.jsonl"
+_NOBODY = Silence()
 
 
 class Told(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -52,12 +54,14 @@ class Walk:
         where: the installation.
         line: the walk.
         lease: on the walk; renewed in the background until `close`.
+        observer: is told how it goes.
     """
 
-    def __init__(self, where: Installation, line: Line, lease: Lease) -> None:
+    def __init__(self, where: Installation, line: Line, lease: Lease, observer: Observer = _NOBODY) -> None:
         """Begin to renew the lease."""
         self.where = where
         self.line = line
+        self.observer = observer
         self.scratch = where.state.work(line.id)
         self._lease = lease
         self._closing = threading.Event()
@@ -81,10 +85,16 @@ class Walk:
         if stored is not None:
             step = parse(stored.body, Step)
             self.tell(Told(station=label, state="found", seconds=step.seconds))
+            self.observer.found(label, step)
             return step.produced
         began = self.where.clock()
         self.tell(Told(station=label, state="began"))
-        produced = work()
+        self.observer.began(label)
+        try:
+            produced = work()
+        except LockgateError as error:
+            self.observer.failed(label, error)
+            raise
         seconds = (self.where.clock() - began).total_seconds()
         step = Step(
             key=key,
@@ -97,6 +107,7 @@ class Walk:
         )
         self._keep(step)
         self.tell(Told(station=label, state="done", seconds=seconds))
+        self.observer.ended(label, step)
         return produced
 
     def _keep(self, step: Step) -> None:

@@ -60,15 +60,17 @@ def _versions(rows: pl.DataFrame, window: Window, spec: SourceSpec) -> pl.DataFr
         pl.col(spec.event_time or "").cast(_MOMENT).dt.epoch("us").alias("@event"),
         available(spec).dt.epoch("us").alias("@available"),
     ).drop_nulls(["@by", "@key", "@event", "@available"])
-    known = known.with_row_index("@told").with_columns(
+    known = known.with_columns(
         pl.max_horizontal("@event", "@available").alias("@since"),
         # A row without the id that its source names is known by key and event time.
         *(pl.when(pl.col("@id").is_null()).then(pl.col(name)).alias(f"@id {name}") for name in ("@key", "@event")),
     )
     group = ["@by", "@id", "@id @key", "@id @event"]
     several = pl.struct(group).is_duplicated()
+    # Of what was told several times with one available time, the last.
+    versions = known.filter(several).unique([*group, "@available"], keep="last", maintain_order=True)
     later = pl.col("@since").cum_min(reverse=True).shift(-1).over(group)
-    corrected = known.filter(several).sort("@available", "@told").with_columns(later.alias("@until"))
+    corrected = versions.sort("@available").with_columns(later.alias("@until"))
     alone = known.filter(~several).with_columns(pl.lit(None, dtype=pl.Int64).alias("@until"))
     return pl.concat([alone, corrected]).drop(group[1:]).filter(pl.col("@value").is_not_null())
 
@@ -106,7 +108,7 @@ class _Asked:
     def columns(self, versions: pl.DataFrame, window: Window) -> list[pl.Series]:
         group, event, since = (versions[name].to_numpy().astype(np.int64) for name in ("@group", "@event", "@since"))
         until = versions["@until"].fill_null(INT64[1]).to_numpy()
-        newest = np.lexsort((versions["@told"].to_numpy(), versions["@available"].to_numpy(), event))
+        newest = np.lexsort((versions["@value"].to_numpy(), versions["@available"].to_numpy(), event))
         first = np.searchsorted(self._places, self._place(group, since))
         answers: dict[timedelta, _Answers] = {}
         for span in {column.span for column in window.columns}:
@@ -135,7 +137,7 @@ class _Asked:
 
 
 class _Answers:
-    """What every question gets of the rows of one span, which come by event time, then available time."""
+    """What every question gets of the rows of one span, which come by event time, available time, value."""
 
     def __init__(self, runs: Runs, values: NDArray[Any], window: Window) -> None:
         self._runs = runs

@@ -24,11 +24,11 @@ from lockgate.features.matrix import run_rows
 from lockgate.kernel.errors import Failed
 from lockgate.records.features import FeatureSet, RequestSpec
 
-__all__ = ["PLAN", "ROWS", "Plan", "run_sharded"]
+__all__ = ["ENOUGH", "PLAN", "ROWS", "Plan", "run_sharded"]
 
 PLAN, ROWS = "plan.json", "rows.arrow"
 
-_ENOUGH = 150_000
+ENOUGH = 150_000
 """Rows a process must get: with fewer, starting it (a third of a second) takes longer than it saves."""
 
 
@@ -49,7 +49,7 @@ def run_sharded(
     progress: Callable[[float], None] = lambda _: None,
     *,
     processes: int,
-    enough: int = _ENOUGH,
+    enough: int = ENOUGH,
 ) -> pl.DataFrame:
     """Run the fused closure over rows that are `localised`.
 

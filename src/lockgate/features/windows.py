@@ -25,9 +25,9 @@ INT64 = (-(2**63), 2**63 - 1)
 
 
 class SeriesRows(Protocol):
-    """The rows of one `by` value by event time, of one event time by available time, of one of both as they were told.
+    """The rows of one `by` value by event time, of one event time by available time. Times in microseconds.
 
-    Of one row's versions with the same available time only the one told last is there. Times in microseconds.
+    Of one row's versions with the same available time only the one told last is there.
     """
 
     @property
@@ -61,6 +61,7 @@ class WindowReader:
         spans = sorted({column.span for column in window.columns}, reverse=True)
         self._spans = [round(span.total_seconds() * 1_000_000) for span in spans]
         self._plan = [(spans.index(column.span), column.aggregate) for column in window.columns]
+        self._wants_last = any(column.aggregate is Aggregate.LAST for column in window.columns)
         self._floats = window.value_type is FieldKind.FLOAT
         self._ten = 10 ** (window.scale or 0) if self._floats else 1
 
@@ -69,6 +70,8 @@ class WindowReader:
         first = bisect_right(rows.events, asked_at - self._spans[0])
         last = bisect_right(rows.events, asked_at, first)
         counted, values = self._valued(rows, self._counting(rows, first, last, asked_at), first, last)
+        if self._wants_last:
+            values = _greatest_last(rows, counted, values)
         events = rows.events
         times = [events[place] for place in counted]
         held = [self._held(values[bisect_right(times, asked_at - span) :]) for span in self._spans]
@@ -132,6 +135,19 @@ class WindowReader:
         if self._floats and self.window.scale is None:
             return _Floats(values)
         return _Exact(values, self._ten, whole=not self._floats)
+
+
+def _greatest_last(rows: SeriesRows, counted: Sequence[int], values: Sequence[Any]) -> Sequence[Any]:
+    """Of the newest rows that have both times in common, let the greatest value come last: no telling decides it."""
+    events, available = rows.events, rows.available
+    start = len(counted) - 1
+    while start > 0 and _same_times(events, available, counted[start - 1], counted[start]):
+        start -= 1
+    return values if start >= len(counted) - 1 else [*values[:start], *sorted(values[start:])]
+
+
+def _same_times(events: Sequence[int], available: Sequence[int], one: int, other: int) -> bool:
+    return events[one] == events[other] and available[one] == available[other]
 
 
 class _Floats:

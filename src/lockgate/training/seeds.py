@@ -3,7 +3,7 @@
 - A table travels whole: the columns that are looked up.
 - Of a clocked source travel the rows that may still count for a question asked when the snapshots end, or as much
   earlier as questions may be late: of each key, and for each window.
-- Rows keep the order in which they were told; of what was told again with the same available time, the last.
+- Rows keep the order in which they were told.
 """
 
 from collections.abc import Mapping, Sequence
@@ -75,8 +75,6 @@ def seed_rows(
         available(spec),
         *columns.values(),
     ).drop_nulls(["@key", "@event", AVAILABLE])
-    identity = ["@key", "@event", AVAILABLE, *({spec.event_id} - {None})]
-    told = told.unique(identity, keep="last", maintain_order=True).sort("@event", AVAILABLE, maintain_order=True)
     told = told.with_row_index("@place")
     parts = [_last(told, end - request.lateness)] if lookups else []
     parts += [_reached(told, window, spec, end - request.lateness) for window in windows]
@@ -104,8 +102,10 @@ def _columns(
 
 def _last(told: pl.DataFrame, asked_from: datetime) -> pl.DataFrame:
     """Give the rows that a look-up may find: those that come after one which every question knows, and that one."""
-    known = pl.col("@place").filter(pl.col(AVAILABLE) <= asked_from).max().over("@key").fill_null(0)
-    return told.filter(pl.col("@place") >= known).group_by("@key", maintain_order=True).tail(MOST_LOOKUP_ROWS)
+    ordered = told.sort("@event", AVAILABLE, maintain_order=True).with_row_index("@rank")
+    known = pl.col("@rank").filter(pl.col(AVAILABLE) <= asked_from).max().over("@key").fill_null(0)
+    last = ordered.filter(pl.col("@rank") >= known).group_by("@key", maintain_order=True).tail(MOST_LOOKUP_ROWS)
+    return last.drop("@rank")
 
 
 def _reached(told: pl.DataFrame, window: Window, spec: SourceSpec, asked_from: datetime) -> pl.DataFrame:

@@ -172,6 +172,13 @@ def test_a_sum_beyond_what_a_float_holds_is_null() -> None:
     assert read(window("sum", "std"), values(1.7e308, 1.7e308)) == (None, None)
 
 
+def test_of_the_newest_rows_of_both_times_the_greatest_is_last() -> None:
+    rows = [(96, 97, "z", 9), (97, 96, "a", 3), (97, 97, "a", 7), (97, 97, "b", 5)]
+
+    assert read(window("last", "sum", kind=FieldKind.INT), rows[:1] + rows[2:]) == (7, 21)
+    assert read(window("last", kind=FieldKind.INT), [rows[0], rows[3], rows[2]]) == (7,)
+
+
 def test_the_newest_row_that_counted_is_told() -> None:
     found = WindowReader(window("count")).read(Rows([(95, 97, "a", 1.0), (96, 96, "b", 2.0), (97, 97, "c", None)]), 100)
 

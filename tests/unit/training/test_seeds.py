@@ -102,18 +102,10 @@ def test_the_rows_that_travel_say_of_every_window_what_all_rows_say(*, identifie
     assert 0 < len(seeds) < len(frame)
 
 
-def test_what_was_told_again_travels_once_and_as_it_was_told_last() -> None:
+def test_rows_travel_in_the_order_in_which_they_were_told() -> None:
     features, spec = windowed(identified=False)
-    frame = HISTORY["orders"][1].tail(3)
-    again = pl.concat([frame, frame.with_columns(parcels=pl.lit(9, dtype=pl.Int64)).head(1)])
-    found = seed_rows(blueprint().request, features, spec, again, END)
+    shuffled = HISTORY["orders"][1].sample(fraction=1, shuffle=True, seed=3)
+    found = seed_rows(blueprint().request, features, spec, pl.concat([shuffled, shuffled.head(1)]), END)
+    told = [row.key for row in found]
 
-    assert [row.values["parcels"] for row in found] == [9, *frame["parcels"].to_list()[1:]]
-
-
-def test_rows_travel_in_the_order_of_their_clocks() -> None:
-    features, spec = windowed(identified=False)
-    found = seed_rows(blueprint().request, features, spec, HISTORY["orders"][1].sample(fraction=1, seed=3), END)
-    times = [(row.event_time, row.available_time) for row in found]
-
-    assert times == sorted(times)
+    assert told == [key for key in [*shuffled["order_id"], shuffled["order_id"][0]] if key in told]

@@ -48,6 +48,7 @@ class Ship(_Body):
     as_of: datetime | None = Field(None, description="Use only what was known then; with a zone.")
     dirty: bool = Field(default=False, description="Ship also if files differ from the commit.")
     rollout: bool = Field(default=True, description="Put the release live.")
+    lineage: str = Field(default="", description="Send OpenLineage events there: `file:PATH` or a URL.")
 
 
 class Examine(_Body):
@@ -141,6 +142,7 @@ def _add_changes(app: FastAPI, where: Installation, runner: Runner) -> None:
                 where,
                 body.folder,
                 as_of=body.as_of,
+                lineage=body.lineage,
                 dirty=body.dirty,
                 rollout=body.rollout,
                 attended=runner.attended,
