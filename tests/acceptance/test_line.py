@@ -42,7 +42,8 @@ def test_changed_code_makes_a_new_version_and_the_old_one_stays_loaded(shipped: 
 
 def test_changed_data_makes_a_new_version(shipped: Workshop) -> None:
     write_data(shipped.data, days=44, rows=3300)
-    assert shipped.ship()["package"] != shipped.first["package"]
+    anew = [word for source in ("orders", "deliveries", "weather") for word in ("--anew", source)]
+    assert shipped.ship(*anew)["package"] != shipped.first["package"]
     assert shipped.fits() == 2
 
 

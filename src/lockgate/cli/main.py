@@ -28,6 +28,8 @@ app.add_typer(endpoint_app, name="endpoint")
 app.add_typer(token_app, name="token")
 feature_app = typer.Typer(help="Features: what they mean, and who uses them.", no_args_is_help=True)
 app.add_typer(feature_app, name="feature")
+snapshot_app = typer.Typer(help="Snapshots: what was known of sources, and when.", no_args_is_help=True)
+app.add_typer(snapshot_app, name="snapshot")
 
 State = Annotated[Path, typer.Option("--state", envvar="LOCKGATE_STATE", help="The state folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -37,6 +39,9 @@ Ledger = Annotated[
 Blobs = Annotated[str, typer.Option(help="Where the blobs are: file:///PATH or s3://BUCKET/PREFIX; remembered.")]
 Store = Annotated[
     str, typer.Option(help="Where the online store is: sqlite:///PATH or valkey://HOST:PORT/DB; remembered.")
+]
+Anew = Annotated[
+    list[str] | None, typer.Option(help="A source whose history begins anew, believed as in a first snapshot.")
 ]
 _STATE = Path(".lockgate")
 
@@ -98,6 +103,7 @@ def ship(
     ] = None,
     dirty: Annotated[bool, typer.Option("--dirty", help="Ship uncommitted changes; the release is marked.")] = False,  # noqa: FBT002 - a flag
     rollout: Annotated[bool, typer.Option(help="Put the release live.")] = True,  # noqa: FBT002 - a flag
+    anew: Anew = None,
     lineage_to: Annotated[
         str, typer.Option("--lineage", help="Send OpenLineage events there: file:PATH, or an endpoint's URL.")
     ] = "",
@@ -106,7 +112,8 @@ def ship(
     """Walk the line: from the current commit to a release that answers."""
     from lockgate.cli.shipping import ship_project  # noqa: PLC0415 - a command loads what it needs
 
-    ship_project(folder, state, as_of=as_of, dirty=dirty, rollout=rollout, lineage=lineage_to, as_json=as_json)
+    asked = {"as_of": as_of, "dirty": dirty, "rollout": rollout, "anew": anew or [], "lineage": lineage_to}
+    ship_project(folder, state, asked, as_json=as_json)
 
 
 @app.command()
@@ -219,6 +226,65 @@ def lineage(
 
         svg.write_text(draw(found), encoding="utf-8")
     _print(found, as_json, show_lineage)
+
+
+@snapshot_app.command("take")
+def take_snapshot(
+    folder: Annotated[Path, typer.Argument(help="The project folder.")] = Path(),
+    state: State = _STATE,
+    as_of: Annotated[
+        datetime | None, typer.Option(help="Use only what was known then (UTC unless it has a zone).")
+    ] = None,
+    dirty: Annotated[bool, typer.Option("--dirty", help="Also with uncommitted changes.")] = False,  # noqa: FBT002 - a flag
+    anew: Anew = None,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Take a snapshot of every source of a project, without shipping it."""
+    from lockgate.cli.shipping import take_snapshots  # noqa: PLC0415 - a command loads what it needs
+
+    take_snapshots(folder, state, {"as_of": as_of, "dirty": dirty, "anew": anew or []}, as_json=as_json)
+
+
+@snapshot_app.command("list")
+def list_snapshots(
+    project: Annotated[str | None, typer.Argument(help="One project.")] = None,
+    state: State = _STATE,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """List snapshots, the latest first, with what is assumed of their rows' times."""
+    from lockgate.cli import snapshots  # noqa: PLC0415 - a command loads what it needs
+
+    asked = f"?project={quote(project, safe='')}" if project else ""
+    _print(_ask(state, f"/api/v1/snapshots{asked}"), as_json, snapshots.listing)
+
+
+@snapshot_app.command("diff")
+def diff_snapshots(
+    first: Annotated[str, typer.Argument(help="A snapshot's id, or how it begins.")],
+    second: Annotated[str, typer.Argument(help="Another one of the same source.")],
+    state: State = _STATE,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Show how two snapshots of a source differ: columns, rows, and how each column is spread."""
+    from lockgate.cli import snapshots  # noqa: PLC0415 - a command loads what it needs
+
+    found = _ask(state, f"/api/v1/snapshots/{quote(first, safe='')}/diff/{quote(second, safe='')}")
+    _print(found, as_json, snapshots.difference)
+
+
+@snapshot_app.command("pin")
+def pin_snapshot(
+    snapshot: Annotated[str, typer.Argument(help="A snapshot's id, or how it begins.")],
+    state: State = _STATE,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Copy the rows of a snapshot that only refers to a table."""
+    from lockgate.cli import snapshots  # noqa: PLC0415 - a command loads what it needs
+    from lockgate.cli.client import connect  # noqa: PLC0415 - likewise
+
+    with connect(state) as client:
+        found = client.post(f"/api/v1/snapshots/{quote(snapshot, safe='')}/pin", {})
+    _print(found, as_json, snapshots.pinned)
 
 
 @feature_app.command("list")

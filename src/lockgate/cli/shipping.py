@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,44 +11,70 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from lockgate.cli import showing
+from lockgate.cli import showing, snapshots
 from lockgate.cli.client import Client, connect
 from lockgate.kernel.canonical import short
 from lockgate.kernel.errors import Failed, GateClosed, Unavailable
 
-__all__ = ["ship_project"]
+__all__ = ["ship_project", "take_snapshots"]
 
 _LOOK_AGAIN = 0.1
 _MISSES = 200
 
 
-def ship_project(
-    folder: Path, state: Path, *, as_of: datetime | None, dirty: bool, rollout: bool, lineage: str, as_json: bool
-) -> None:
+def ship_project(folder: Path, state: Path, asked: Mapping[str, Any], *, as_json: bool) -> None:
     """Ship a project folder and wait for the end of the walk.
+
+    Args:
+        folder: the project folder.
+        state: the state folder.
+        asked: `as_of`, `dirty`, `rollout`, `anew`, `lineage`.
+        as_json: whether what came of it is printed as JSON.
 
     Raises:
         GateClosed: a check or gate did not open.
         Failed: a step failed.
     """
-    cut = as_of.replace(tzinfo=as_of.tzinfo or UTC).isoformat() if as_of else None
-    body = {"folder": str(folder.resolve()), "as_of": cut, "dirty": dirty, "rollout": rollout}
-    body["lineage"] = f"file:{Path(path).absolute()}" if (path := _path(lineage)) else lineage
     with connect(state) as client:
-        opened = client.post("/api/v1/lines", body)
-        walk = opened["id"]
         console = Console(stderr=as_json)
-        told = (
-            "Ctrl-C stops it, the same command goes on"
-            if opened["attended"]
-            else "it goes on also without this command"
-        )
-        console.print(f"[dim]walk {walk}; {told}[/]")
-        end = _show(client, walk, console)
-        if end["result"] != "released":
-            kind = GateClosed if end["result"] == "stopped" else Failed
-            raise kind(end["reason"].removesuffix("."))
+        walk, end = _walk(client, folder, asked, console)
+        snapshots.assumptions(client.get(f"/api/v1/snapshots?line={walk}"), console)
         _finish(client, walk, end, as_json=as_json, console=console)
+
+
+def take_snapshots(folder: Path, state: Path, asked: Mapping[str, Any], *, as_json: bool) -> None:
+    """Take a snapshot of every source of a project and wait until it is there.
+
+    Raises:
+        Failed: a step failed.
+    """
+    with connect(state) as client:
+        console = Console(stderr=as_json)
+        walk, _ = _walk(client, folder, {**asked, "until": "snapshots"}, console)
+        taken = client.get(f"/api/v1/snapshots?line={walk}")
+    if as_json:
+        print(json.dumps(taken, indent=2))  # noqa: T201 - what the command is for
+    else:
+        snapshots.listing(taken, console)
+
+
+def _walk(client: Client, folder: Path, asked: Mapping[str, Any], console: Console) -> tuple[str, dict[str, Any]]:
+    """Have a walk opened and show it to its end; give its id and how it ended."""
+    as_of: datetime | None = asked["as_of"]
+    cut = as_of.replace(tzinfo=as_of.tzinfo or UTC).isoformat() if as_of else None
+    lineage = asked.get("lineage", "")
+    if path := _path(lineage):
+        lineage = f"file:{Path(path).absolute()}"
+    body = {**asked, "folder": str(folder.resolve()), "as_of": cut, "lineage": lineage}
+    opened = client.post("/api/v1/lines", body)
+    walk: str = opened["id"]
+    told = "Ctrl-C stops it, the same command goes on" if opened["attended"] else "it goes on also without this command"
+    console.print(f"[dim]walk {walk}; {told}[/]")
+    end = _show(client, walk, console)
+    if end["result"] not in {"released", "taken"}:
+        kind = GateClosed if end["result"] == "stopped" else Failed
+        raise kind(end["reason"].removesuffix("."))
+    return walk, end
 
 
 def _path(lineage: str) -> str:

@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
-import polars as pl
 
 from lockgate.checks.infer import infer_rules
 from lockgate.checks.profile import profile_of
@@ -17,17 +16,17 @@ from lockgate.engine.checking import keys_wanted, rules_of
 from lockgate.engine.children import Job, run_child
 from lockgate.engine.installation import Installation
 from lockgate.engine.jobs import Loaded, ToExamine, examine_kept
-from lockgate.kernel.canonical import Digest, canonical, digest_of, parse
+from lockgate.engine.snapshotting import fetch_gone, fetch_rows, readings, rows_before
+from lockgate.features.known import AVAILABLE, GONE, held, known_rows
+from lockgate.kernel.canonical import Digest, canonical
 from lockgate.kernel.errors import NotFound
 from lockgate.kernel.names import nearest
 from lockgate.project.blueprint import Blueprint
 from lockgate.records.check import CheckReport, Stage
-from lockgate.records.snapshot import Snapshot
+from lockgate.records.snapshot import Reading, Snapshot
 from lockgate.records.source import SourceSpec
 
 __all__ = ["Inferred", "examine_data", "examine_somewhere", "infer"]
-
-_RECENT = 500
 
 
 class Inferred(msgspec.Struct, kw_only=True):
@@ -55,7 +54,7 @@ def examine_data(where: Installation, folder: Path, snapshot: str | None) -> lis
     """
     with tempfile.TemporaryDirectory(prefix="lockgate-") as scratch:
         blueprint = _load(folder, Path(scratch))
-        found = {spec.name: _newest(where, spec, snapshot) for spec in blueprint.sources}
+        found = {spec.name: _newest(where, blueprint.name, spec.name, snapshot) for spec in blueprint.sources}
         chosen = [spec for spec in blueprint.sources if found[spec.name] is not None]
         if not chosen or (snapshot is None and len(chosen) < len(found)):
             raise _no_snapshot([name for name, one in found.items() if one is None], snapshot)
@@ -81,7 +80,7 @@ def infer(where: Installation, folder: Path, source: str | None, snapshot: str |
             msg = f"{blueprint.name} has no source {source}"
             raise NotFound(msg, expected="a source of the project", found=source, way_out=nearest(source, names))
         chosen = [spec for spec in blueprint.sources if source in {None, spec.name}]
-        found = {spec.name: _newest(where, spec, snapshot) for spec in chosen}
+        found = {spec.name: _newest(where, blueprint.name, spec.name, snapshot) for spec in chosen}
         if not any(found.values()):
             raise _no_snapshot(list(found), snapshot)
         return [
@@ -93,13 +92,11 @@ def _load(folder: Path, scratch: Path) -> Blueprint:
     return run_child(Job(kind="load", folder=str(folder), arguments={}), scratch / "load", Loaded).blueprint
 
 
-def _newest(where: Installation, spec: SourceSpec, wanted: str | None) -> Snapshot | None:
-    """Give the newest snapshot of a source as it is declared now; or the one asked for, by digest or its beginning."""
-    for stored in where.shelf.ledger.records.latest("snapshot", limit=_RECENT):
-        snapshot = parse(stored.body, Snapshot)
-        named = wanted is None or stored.id.removeprefix("sha256:").startswith(wanted.removeprefix("sha256:"))
-        if named and snapshot.source == spec.name:
-            return snapshot
+def _newest(where: Installation, project: str, source: str, wanted: str | None) -> Reading | None:
+    """Give the newest reading of a source; or the one of the snapshot asked for, by digest or its beginning."""
+    for _, reading in readings(where, project, source):
+        if wanted is None or reading.snapshot.removeprefix("sha256:").startswith(wanted.removeprefix("sha256:")):
+            return reading
     return None
 
 
@@ -112,52 +109,43 @@ def _no_snapshot(sources: Sequence[str], wanted: str | None) -> NotFound:
     )
 
 
-def _fetched(where: Installation, snapshot: Snapshot, scratch: Path) -> list[tuple[str, datetime | None]]:
-    files = []
-    for file in snapshot.files:
-        path = scratch / "rows" / f"{file.digest.removeprefix('sha256:')}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        where.shelf.blobs.fetch(file.digest, path)
-        files.append((str(path), file.not_before))
-    return files
-
-
 def _asked(
-    where: Installation,
-    blueprint: Blueprint,
-    spec: SourceSpec,
-    found: Mapping[str, Snapshot | None],
-    scratch: Path,
+    where: Installation, blueprint: Blueprint, spec: SourceSpec, found: Mapping[str, Reading | None], scratch: Path
 ) -> ToExamine:
-    snapshot = found[spec.name]
-    assert snapshot is not None  # noqa: S101 - only those that were found are asked
+    reading = found[spec.name]
+    assert reading is not None  # noqa: S101 - only those that were found are asked
     rules = rules_of(blueprint, Stage.KEPT, spec.name)
-    before = [where.shelf.get(Snapshot, one).rows for one in snapshot.parents]
-    stored = where.shelf.ledger.records.get("snapshot", digest_of(snapshot))
     return ToExamine(
         spec=spec,
         rules=[rule for rule in rules if rule.kind != "row_loss"],  # what was read is not there any more
-        snapshot=digest_of(snapshot),
-        files=_fetched(where, snapshot, scratch),
+        snapshot=reading.snapshot,
+        files=_files(where, spec, reading, scratch),
+        gone=fetch_gone(where, reading, scratch / f"rows {spec.name}"),
         keys={
-            name: (key, [path for path, _ in _fetched(where, one, scratch)])
+            name: (key, [path for path, _ in _files(where, blueprint.source(name), one, scratch)])
             for name, key in keys_wanted(rules)
             if (one := found.get(name)) is not None
         },
-        rows_before=before[-1] if before else None,
-        at=stored.at if stored else None,
+        rows_before=rows_before(where, reading),
+        at=reading.taken_as_of,
         quarantine=str(scratch / f"quarantine-{spec.name}.parquet"),
     )
 
 
-def _inferred(where: Installation, spec: SourceSpec, snapshot: Snapshot, scratch: Path, by: str) -> Inferred:
-    frame = pl.concat([pl.scan_parquet(path) for path, _ in _fetched(where, snapshot, scratch)]).collect()
-    profile = profile_of(spec.name, digest_of(snapshot), frame)
+def _files(where: Installation, spec: SourceSpec, reading: Reading, scratch: Path) -> list[tuple[str, datetime | None]]:
+    return fetch_rows(where, spec, where.shelf.get(Snapshot, reading.snapshot), scratch / f"rows {spec.name}")
+
+
+def _inferred(where: Installation, spec: SourceSpec, reading: Reading, scratch: Path, by: str) -> Inferred:
+    files = _files(where, spec, reading, scratch)
+    frame = held(known_rows(spec, files, fetch_gone(where, reading, scratch / f"rows {spec.name}")).collect())
+    frame = frame.drop(AVAILABLE, GONE, strict=False)
+    profile = profile_of(spec.name, reading.snapshot, frame)
     where.shelf.keep(profile, subject=spec.name, by=by, at=where.clock())
     name = f"{spec.name}.profile.json"
     return Inferred(
         source=spec.name,
-        snapshot=digest_of(snapshot),
+        snapshot=reading.snapshot,
         files={
             f"checks/{name}": canonical(profile).decode(),
             f"checks/{spec.name}.toml": infer_rules(spec, profile, frame, name),

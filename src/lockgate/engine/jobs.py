@@ -11,7 +11,7 @@ import polars as pl
 
 from lockgate.checks.examine import Around, examine
 from lockgate.engine.checking import Watch
-from lockgate.features.known import AVAILABLE, known_rows
+from lockgate.features.known import AVAILABLE, GONE, known_rows
 from lockgate.kernel.canonical import Digest, canonical, digest_of
 from lockgate.kernel.errors import Refused
 from lockgate.kernel.folders import replace_file
@@ -24,14 +24,27 @@ from lockgate.records.snapshot import RowFile, Snapshot
 from lockgate.records.source import SourceSpec
 from lockgate.records.training import ModelSpec
 from lockgate.rules.frames import broken_by
-from lockgate.snapshots.take import take, write_rows
-from lockgate.sources.read import kind_of_type, read
+from lockgate.snapshots import take
+from lockgate.snapshots.refer import refer
+from lockgate.snapshots.take import write_rows
+from lockgate.sources.read import RowsRead, kind_of_type, read
 from lockgate.training.assemble import Rows, assemble, known_until
 from lockgate.training.fit import fit
 from lockgate.training.measure import measure, transform_mismatches
 from lockgate.training.seeds import travelling
 
-__all__ = ["JOBS", "Assembled", "Fit", "Loaded", "Measured", "SourceRows", "Taken", "ToExamine", "examine_kept"]
+__all__ = [
+    "JOBS",
+    "Assembled",
+    "Fit",
+    "Loaded",
+    "Measured",
+    "SourceRows",
+    "Taken",
+    "Taking",
+    "ToExamine",
+    "examine_kept",
+]
 
 Report = Callable[[float, str], None]
 
@@ -43,14 +56,43 @@ class Loaded(msgspec.Struct, kw_only=True):
     places: dict[str, str]
 
 
+class Taking(msgspec.Struct, kw_only=True):
+    """A source to take a snapshot of, and the snapshot to compare it with."""
+
+    spec: SourceSpec
+    # The moment that the snapshot speaks of.
+    at: datetime
+    # What rows are examined by as they are read.
+    rules: list[Rule]
+    # The snapshot before: what it is, where its files are, what it speaks of, what was read; None for none.
+    parent: Snapshot | None = None
+    parent_id: str = ""
+    parent_files: list[str] = []
+    parent_at: datetime | None = None
+    state: dict[str, Any] = {}
+    gone_rows: str = ""
+    # Whether that moment is past: then it is taken from that snapshot, and the source is not read.
+    recorded: bool = False
+
+
 class Taken(msgspec.Struct, kw_only=True):
-    """A snapshot; its rows are in `rows.parquet`."""
+    """A snapshot, and how it differs from the one before."""
 
     snapshot: Snapshot
+    # Where the files are that were written, by digest.
+    written: dict[Digest, str]
     # The field type of each column; None for one that no field can have.
     kinds: dict[str, FieldKind | None]
     # What the rows looked like as they were read.
-    read: CheckReport
+    report: CheckReport
+    # As in `Reading`.
+    new: int
+    backfilled: int
+    gone: int | None
+    held_back: int
+    begins: str
+    state: dict[str, Any]
+    gone_rows: str | None
 
 
 class Assembled(msgspec.Struct, kw_only=True):
@@ -69,6 +111,8 @@ class SourceRows(msgspec.Struct, kw_only=True):
     files: list[tuple[str, datetime | None]]
     # Rows that break one of these are not given.
     quarantine: list[Rule] = []
+    # The places of rows that the source holds no more: a file; empty for none.
+    gone: str = ""
 
 
 class ToExamine(msgspec.Struct, kw_only=True):
@@ -81,6 +125,8 @@ class ToExamine(msgspec.Struct, kw_only=True):
     files: list[tuple[str, datetime | None]]
     # For each source that a rule refers to, its key and files.
     keys: dict[str, tuple[str, list[str]]]
+    # The places of rows that the source holds no more, which are not examined: a file; empty for none.
+    gone: str = ""
     # How many rows were read, and how many the snapshot before had; None where nobody knows.
     rows_in: int | None = None
     rows_before: int | None = None
@@ -114,19 +160,65 @@ def _load(folder: Path, _: Path, __: dict[str, Any], ___: Report) -> Loaded:
 
 
 def _snapshot(folder: Path, scratch: Path, arguments: dict[str, Any], _: Report) -> Taken:
-    spec = msgspec.convert(arguments["spec"], SourceSpec)
-    as_of = msgspec.convert(arguments["as_of"], datetime | None)
-    frame = read(spec, function_of(folder, spec.reader.where), as_of)
-    kinds = {name: kind_of_type(kind) for name, kind in frame.schema.items()}
-    snapshot = take(spec, frame, scratch / "rows.parquet")
-    rules = msgspec.convert(arguments["rules"], list[Rule])
-    report = examine(frame, rules, on=digest_of(snapshot), stage=Stage.READ, source=spec.name)
-    return Taken(snapshot=snapshot, kinds=kinds, read=report)
+    asked = msgspec.convert(arguments, Taking)
+    spec = asked.spec
+    if asked.recorded and asked.parent is not None:
+        found = take.as_recorded(spec, asked.parent, asked.parent_files, scratch / "rows", at=asked.at)
+        found.gone_rows = asked.gone_rows or None
+        if asked.at == asked.parent_at:
+            found.snapshot = asked.parent
+        return _taken(asked, found, asked.state, held_back=0)
+    rows = read(spec, folder, asked.at, before=asked.state)
+    found = _taken_from(asked, rows, scratch / "rows")
+    if found.begins and not rows.whole:
+        rows = read(spec, folder, asked.at)
+        found = _taken_from(asked, rows, scratch / "rows")
+    if rows.reference is not None:
+        found = refer(spec, found, rows.reference, _parent(asked), at=asked.at)
+    return _taken(asked, found, rows.state, held_back=rows.held_back)
+
+
+def _taken_from(asked: Taking, rows: RowsRead, folder: Path) -> take.Taken:
+    parent = None if rows.reference is not None else _parent(asked)
+    return take.take(
+        asked.spec, rows.batches, folder, at=asked.at, parent=parent, whole=rows.whole, corrects=rows.corrects
+    )
+
+
+def _parent(asked: Taking) -> take.Parent | None:
+    if asked.parent is None or asked.parent_at is None:
+        return None
+    return take.Parent(
+        digest=asked.parent_id,
+        snapshot=asked.parent,
+        paths=tuple(asked.parent_files),
+        taken_as_of=asked.parent_at,
+        gone_rows=asked.gone_rows or None,
+    )
+
+
+def _taken(asked: Taking, found: take.Taken, state: dict[str, Any], *, held_back: int) -> Taken:
+    rows = pl.concat([pl.scan_parquet(path) for path in found.read])
+    return Taken(
+        snapshot=found.snapshot,
+        written=found.written,
+        kinds={name: kind_of_type(kind) for name, kind in rows.collect_schema().items()},
+        report=examine(rows, asked.rules, on=digest_of(found.snapshot), stage=Stage.READ, source=asked.spec.name),
+        new=found.new,
+        backfilled=found.backfilled,
+        gone=found.gone,
+        held_back=held_back,
+        begins=found.begins,
+        state=state,
+        gone_rows=found.gone_rows,
+    )
 
 
 def examine_kept(asked: ToExamine) -> CheckReport:
     """Examine a snapshot; of a row that was told more than once, as it was told last."""
-    rows = known_rows(asked.spec, asked.files).drop(AVAILABLE, strict=False)
+    rows = known_rows(asked.spec, asked.files, asked.gone).drop(AVAILABLE, strict=False)
+    if asked.gone:
+        rows = rows.filter(~pl.col(GONE)).drop(GONE)
     if len(asked.files) > 1:
         rows = rows.filter(_told_last(asked.spec))
     keys = {
@@ -224,7 +316,7 @@ def _rows(sources: dict[str, Any]) -> Rows:
 
 def _sound_rows(source: SourceRows) -> pl.LazyFrame:
     """Give the rows of a source that nothing was said against."""
-    rows = known_rows(source.spec, source.files)
+    rows = known_rows(source.spec, source.files, source.gone)
     if not source.quarantine:
         return rows
     return rows.filter(~broken_by(source.quarantine, dict(rows.collect_schema())))

@@ -16,14 +16,16 @@ from lockgate.engine.checking import guards, keys_wanted, quarantines, rules_of,
 from lockgate.engine.children import Job, run_child
 from lockgate.engine.delivery import current_plan, deliver, ensure_endpoint
 from lockgate.engine.examining import examine_somewhere
-from lockgate.engine.jobs import Assembled, Fit, Loaded, Measured, SourceRows, Taken, ToExamine
+from lockgate.engine.jobs import Assembled, Fit, Loaded, Measured, SourceRows, ToExamine
 from lockgate.engine.machine import environment, machine, processes
 from lockgate.engine.register import check_versions, register, registration
 from lockgate.engine.repository import look
+from lockgate.engine.snapshotting import fetch_gone, fetch_rows, rows_before, said_of, take_source
 from lockgate.engine.walk import Told, Walk
 from lockgate.gates.judge import Case, judge
 from lockgate.kernel.canonical import Digest, canonical, digest_of, short
-from lockgate.kernel.errors import Conflict, GateClosed
+from lockgate.kernel.errors import Conflict, GateClosed, NotFound
+from lockgate.kernel.names import nearest
 from lockgate.kernel.verdicts import Verdict
 from lockgate.packages.folder import pack
 from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE
@@ -34,7 +36,8 @@ from lockgate.records.features import FeatureSet, FieldKind, TrainingSet
 from lockgate.records.package import Contract, Evidence
 from lockgate.records.release import Release
 from lockgate.records.rollout import TrafficPlan
-from lockgate.records.snapshot import Snapshot
+from lockgate.records.snapshot import Reading, Snapshot
+from lockgate.records.source import SourceSpec
 from lockgate.records.training import TrainingRun
 from lockgate.records.verdict import GateVerdict
 from lockgate.rollout.plans import go_live
@@ -44,14 +47,18 @@ __all__ = ["walk_the_line"]
 T = TypeVar("T")
 
 
-def walk_the_line(walk: Walk) -> Digest:
-    """Go the whole way, or go on where an earlier walk stopped; give the release.
+def walk_the_line(walk: Walk) -> Digest | None:
+    """Go the whole way, or go on where an earlier walk stopped; give the release, or None where it ends before one.
 
     Raises:
         GateClosed: a check or a gate did not open.
         LockgateError: what else was refused or failed.
     """
     made = _Made(walk)
+    if walk.line.parameters.get("until") == "snapshots":
+        made.project()
+        made.snapshots()
+        return None
     for station in (made.project, made.snapshots, made.checks, made.features, made.training, made.package):
         station()
     already = made.already_live()
@@ -76,6 +83,7 @@ class _Made:
         self.blueprint_id: Digest
         self.places: dict[str, str]
         self.taken: dict[str, tuple[Digest, Path]] = {}
+        self.readings: dict[str, Reading] = {}
         self.schemas: dict[str, dict[str, FieldKind | None]] = {}
         self.bound: FeatureSet
         self.report_ids: dict[str, Digest] = {}
@@ -105,50 +113,69 @@ class _Made:
 
     def snapshots(self) -> None:
         """Read every source, each in a child; this walk's reading is its own."""
+        self._check_anew()
         for spec in self.blueprint.sources:
             scratch = self.walk.scratch / f"snapshot-{spec.name}"
+            anew = spec.name in self.walk.line.parameters.get("anew", ())
             consumed = {"source": digest_of(spec), "code": self.walk.line.code, "walk": self.walk.line.id}
 
-            def work(spec=spec, scratch=scratch) -> dict[str, Digest]:  # type: ignore[no-untyped-def] # noqa: ANN001 - bound now, in the loop
-                arguments = {
-                    "spec": msgspec.to_builtins(spec),
-                    "as_of": self.walk.line.parameters["as_of"] or self.walk.line.at.isoformat(),
-                    "rules": msgspec.to_builtins(rules_of(self.blueprint, Stage.READ, spec.name)),
-                }
-                taken = self._run_code("snapshot", arguments, scratch, Taken)
-                for file in taken.snapshot.files:
-                    self.shelf.blobs.put_file(scratch / "rows.parquet")
-                    self.walk.tell(
-                        Told(station=f"snapshots {spec.name}", state="going", share=1, text=f"{file.rows:,} rows")
-                    )
-                kinds = self.shelf.blobs.put(msgspec.json.encode(taken.kinds, order="sorted"))
-                read = self.walk.keep(taken.read)
-                return {"snapshot": self.walk.keep(taken.snapshot), "kinds": kinds, "read": read}
+            def work(spec=spec, scratch=scratch, anew=anew) -> dict[str, Digest]:  # type: ignore[no-untyped-def] # noqa: ANN001 - bound now, in the loop
+                return take_source(
+                    self.walk.where,
+                    spec,
+                    project=self.blueprint.name,
+                    at=self._at,
+                    anew=anew,
+                    rules=rules_of(self.blueprint, Stage.READ, spec.name),
+                    scratch=scratch,
+                    run=self._run_code,
+                    keep=self.walk.keep,
+                    line=self.walk.line.id,
+                )
 
             made = self.walk.step("snapshots", consumed, work, name=spec.name)
             self.taken[spec.name] = (made["snapshot"], scratch)
             self.report_ids[f"{spec.name} as read"] = made["read"]
+            self.readings[spec.name] = self.shelf.get(Reading, made["reading"])
+            self._say_snapshot(spec)
             self._kinds(spec.name, made["kinds"])
         self.bound = bind(self.blueprint, self.schemas, self.places)
 
+    def _check_anew(self) -> None:
+        names = [spec.name for spec in self.blueprint.sources]
+        for name in self.walk.line.parameters.get("anew", ()):
+            if name not in names:
+                msg = f"{self.blueprint.name} has no source {name} to begin anew"
+                raise NotFound(msg, expected="a source of the project", found=name, way_out=nearest(name, names))
+
+    @property
+    def _at(self) -> datetime:
+        """The moment that this walk's snapshots speak of."""
+        return datetime.fromisoformat(self.walk.line.parameters["as_of"] or self.walk.line.at.isoformat())
+
+    def _say_snapshot(self, spec: SourceSpec) -> None:
+        snapshot = self.shelf.get(Snapshot, self.taken[spec.name][0])
+        text = said_of(self.readings[spec.name], snapshot)
+        self.walk.tell(Told(station=f"snapshots {spec.name}", state="going", share=1, text=text))
+
     def checks(self) -> None:
         """Examine every snapshot by its rules; any that does not hold stops the line."""
-        at = datetime.fromisoformat(self.walk.line.parameters["as_of"] or self.walk.line.at.isoformat())
+        at = self._at
         for spec in self.blueprint.sources:
             rules = rules_of(self.blueprint, Stage.KEPT, spec.name)
             others = keys_wanted(rules)
 
             def work(spec=spec, rules=rules, others=others) -> dict[str, Digest]:  # type: ignore[no-untyped-def] # noqa: ANN001 - bound now, in the loop
                 digest = self.taken[spec.name][0]
-                before = [self.shelf.get(Snapshot, one).rows for one in self.shelf.get(Snapshot, digest).parents]
                 asked = ToExamine(
                     spec=spec,
                     rules=rules,
                     snapshot=digest,
                     files=self._source_files(spec.name),
+                    gone=self._gone(spec.name),
                     keys={name: (key, [path for path, _ in self._source_files(name)]) for name, key in others},
                     rows_in=self.shelf.get(CheckReport, self.report_ids[f"{spec.name} as read"]).rows,
-                    rows_before=before[-1] if before else None,
+                    rows_before=rows_before(self.walk.where, self.readings[spec.name]),
                     at=at,
                     quarantine=str(self.walk.scratch / f"quarantine-{spec.name}.parquet"),
                 )
@@ -410,11 +437,11 @@ class _Made:
     def _source_files(self, source: str) -> list[tuple[str, datetime | None]]:
         """Give the files of a snapshot's rows, fetched and verified, each with the floor of its available times."""
         digest, scratch = self.taken[source]
-        files = self.shelf.get(Snapshot, digest).files
-        return [
-            (str(self._fetched(file.digest, scratch / f"rows-{number}.parquet")), file.not_before)
-            for number, file in enumerate(files)
-        ]
+        spec = self.blueprint.source(source)
+        return fetch_rows(self.walk.where, spec, self.shelf.get(Snapshot, digest), scratch / "kept")
+
+    def _gone(self, source: str) -> str:
+        return fetch_gone(self.walk.where, self.readings[source], self.taken[source][1] / "kept")
 
     def _rows_of(self, part: str) -> Path:
         found = self.shelf.get(TrainingSet, self.set_id)
@@ -430,7 +457,10 @@ class _Made:
     def _source_rows(self) -> dict[str, object]:
         rows = {
             one.name: SourceRows(
-                spec=one, files=self._source_files(one.name), quarantine=quarantines(self.blueprint, one.name)
+                spec=one,
+                files=self._source_files(one.name),
+                quarantine=quarantines(self.blueprint, one.name),
+                gone=self._gone(one.name),
             )
             for one in self.blueprint.sources
         }

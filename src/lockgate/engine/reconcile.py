@@ -29,7 +29,7 @@ from lockgate.kernel.errors import Conflict, GateClosed, Invalid, LockgateError,
 from lockgate.ledger.protocols import Entry, Lease
 from lockgate.records.line import Line, LineEnd
 
-__all__ = ["Watched", "advance", "has_ended", "open_line", "unfinished", "watch"]
+__all__ = ["Asked", "Watched", "advance", "has_ended", "open_line", "unfinished", "watch"]
 
 
 class Watched(msgspec.Struct, kw_only=True):
@@ -43,32 +43,44 @@ class Watched(msgspec.Struct, kw_only=True):
     end: LineEnd | None
 
 
-def open_line(
-    where: Installation,
-    folder: Path,
-    *,
-    as_of: datetime | None,
-    dirty: bool,
-    rollout: bool,
-    attended: bool,
-    by: str,
-    lineage: str = "",
-) -> Line:
+class Asked(msgspec.Struct, kw_only=True):
+    """What a walk is asked for."""
+
+    # What is known later is not used; None for all that is known when it is opened.
+    as_of: datetime | None = None
+    # Whether the release goes live.
+    rollout: bool = True
+    # Where it ends: `release` or `snapshots`.
+    until: str = "release"
+    # Sources whose history begins anew.
+    anew: tuple[str, ...] = ()
+    # Where OpenLineage events go; empty for nowhere.
+    lineage: str = ""
+
+    def parameters(self) -> dict[str, Any]:
+        """Give it as a walk keeps it."""
+        cut = utc(self.as_of).isoformat() if self.as_of else None
+        told: dict[str, Any] = {"as_of": cut, "rollout": self.rollout, "until": self.until}
+        if self.anew:
+            told["anew"] = sorted(self.anew)
+        return told | ({"lineage": self.lineage} if self.lineage else {})
+
+
+def open_line(where: Installation, folder: Path, asked: Asked, *, dirty: bool, attended: bool, by: str) -> Line:
     """Open a walk for a project folder as it stands, or give the one that is already under way.
 
     Raises:
         Invalid: lineage can't be sent where it should be.
         Refused: the folder differs from its commit and `dirty` was not said, or is in no checkout.
     """
-    if lineage:
-        open_sink(lineage)
+    if asked.lineage:
+        open_sink(asked.lineage)
     checkout = look(folder)
     if checkout.changed and not dirty:
         names = ", ".join(checkout.changed[:5]) + (" …" if len(checkout.changed) > 5 else "")  # noqa: PLR2004
         msg = f"{folder} differs from commit {checkout.commit[:12]}"
         hint = "Commit it, or say --dirty: the release is then marked for ever."
         raise Refused(msg, expected="a clean checkout", found=names, way_out=hint)
-    told = {"lineage": lineage} if lineage else {}
     line = Line(
         id=secrets.token_hex(8),
         project="",
@@ -77,7 +89,7 @@ def open_line(
         dirty=bool(checkout.changed),
         code=checkout.code,
         environment=digest_of(environment()),
-        parameters={"as_of": utc(as_of).isoformat() if as_of else None, "rollout": rollout} | told,
+        parameters=asked.parameters(),
         attended=attended,
         installation=where.name,
         by=by,
@@ -156,7 +168,7 @@ def advance(where: Installation, line: Line) -> bool:
             end = _go(walk)
             _tell_end(walk, end)
             _end(where, line, end, walk.fence)
-            if end.result == "released":
+            if end.result in {"released", "taken"}:
                 walk.sweep()
     finally:
         walk.close()
@@ -178,6 +190,8 @@ def _go(walk: Walk) -> LineEnd:
         reason = f"Lockgate itself failed: {type(error).__name__}: {error}. This is a fault of ours; please report it."
         walk.tell(Told(station="line", state="failed", text=reason))
         return LineEnd(line=walk.line.id, result="failed", reason=reason, at=now())
+    if release is None:
+        return LineEnd(line=walk.line.id, result="taken", reason="", at=now())
     return LineEnd(line=walk.line.id, result="released", reason="", release=release, at=now())
 
 

@@ -44,11 +44,11 @@ class User(msgspec.Struct, kw_only=True):
 
 
 class Freshness(msgspec.Struct, kw_only=True):
-    """How new the rows are that a feature is made of, at the newest snapshot in use."""
+    """How new the rows are that a feature is made of, in the snapshot of the newest release that uses it."""
 
     source: str
     snapshot: Digest
-    # The time of its newest row, and how much older that is than all that the snapshot knows of; None for a table.
+    # The time of its newest row, and the latest moment that the snapshot knows of; None for a table.
     newest: Instant | None
     known_until: Instant | None
     # How old the newest row is now, by the control clock; None for a table.

@@ -115,9 +115,9 @@ class Walk:
         entry = Entry(kind="step", id=step.key, subject=self.line.id, body=canonical(step), by=self.line.by, at=now)
         self.where.shelf.ledger.records.append(entry, fence=self._lease, now=now)
 
-    def keep(self, record: Any) -> Digest:  # noqa: ANN401 - any record
-        """Keep a record under its digest, as this walk's."""
-        subject = self.line.project or self.line.id
+    def keep(self, record: Any, *, subject: str | None = None) -> Digest:  # noqa: ANN401 - any record
+        """Keep a record under its digest, listed as this walk's or under a subject."""
+        subject = subject or self.line.project or self.line.id
         return self.where.shelf.keep(record, subject=subject, by=self.line.by, at=self.where.clock(), fence=self._lease)
 
     @property

@@ -7,7 +7,7 @@ has passed it: one interval of question times. Among the questions about its gro
 - `count`, `min`, `max` and `last`, and all that is made of whole numbers or of floats with a scale: bit for bit what is
   given online.
 - Of floats without a scale: `sum` and `mean` within 1e-9 of the sum of the magnitudes (`mean`: over the count), `std`
-  within 1e-9 of the greatest magnitude.
+  within 1e-9 of the greatest magnitude, or 1e-150 where that is more.
 """
 
 from datetime import timedelta

@@ -14,10 +14,13 @@ import polars as pl
 
 from lockgate.records.source import SourceSpec
 
-__all__ = ["AVAILABLE", "available", "declared", "known_rows", "stamped"]
+__all__ = ["AVAILABLE", "GONE", "available", "declared", "held", "known_rows", "stamped"]
 
 AVAILABLE = "@available"
 """The column that says since when a row was known."""
+
+GONE = "@gone"
+"""The column that says whether the source holds a row no more. It was known, and stays in history."""
 
 _MOMENT = pl.Datetime("us", "UTC")
 
@@ -57,11 +60,23 @@ def stamped(
     return rows.with_columns(raised.alias(AVAILABLE))
 
 
-def known_rows(source: SourceSpec, files: Iterable[tuple[str, datetime | None]]) -> pl.LazyFrame:
+def known_rows(
+    source: SourceSpec, files: Iterable[tuple[str, datetime | None]], gone: str | None = None
+) -> pl.LazyFrame:
     """Give the rows of a snapshot from its files, in order: of a clocked source with their effective clock.
 
     Args:
         source: the source.
         files: for each file where it is, and the floor of its rows' available time.
+        gone: the places of rows that the source holds no more: a Parquet file; then the column `@gone` is there.
     """
-    return pl.concat([stamped(source, pl.scan_parquet(path), not_before) for path, not_before in files])
+    rows = pl.concat([stamped(source, pl.scan_parquet(path), not_before) for path, not_before in files])
+    if not gone:
+        return rows
+    places = pl.read_parquet(gone)["place"].cast(pl.UInt32)
+    return rows.with_row_index(GONE).with_columns(pl.col(GONE).cast(pl.UInt32).is_in(places.implode()))
+
+
+def held(rows: pl.DataFrame) -> pl.DataFrame:
+    """Give the rows that the source still held."""
+    return rows.filter(~pl.col(GONE)) if GONE in rows.columns else rows

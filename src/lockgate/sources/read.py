@@ -1,10 +1,12 @@
-"""Reads a source: calls its function, cuts off what was not known yet, and brings every time to UTC.
+"""Reads a source: its rows in batches, without those that were not known yet, every time in UTC.
 
-Runs the user's code; belongs in a child process.
+A function runs the user's code; this belongs in a child process.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -12,18 +14,56 @@ import polars as pl
 from lockgate.features.known import declared
 from lockgate.kernel.errors import Failed, Invalid
 from lockgate.kernel.names import nearest
+from lockgate.project.load import function_of
 from lockgate.records.features import FieldKind
+from lockgate.records.snapshot import TableReference
 from lockgate.records.source import SourceSpec
 
-__all__ = ["kind_of_type", "read"]
+__all__ = ["RowsRead", "kind_of_type", "read", "read_function"]
+
+_BATCH = 500_000
 
 
-def read(spec: SourceSpec, function: Callable[[], Any], as_of: datetime | None) -> pl.DataFrame:
-    """Give a source's rows as they were known at `as_of` (None: all that is known now), times in UTC microseconds.
+@dataclass(kw_only=True)
+class RowsRead:
+    """The rows of a source as they are read; `held_back` and `state` are whole once the batches were taken."""
+
+    # One frame at least, if only for its columns.
+    batches: Iterator[pl.DataFrame]
+    # Whether all of the source is read, so that what is missing is gone.
+    whole: bool = True
+    # Where not all is read: whether a new row takes the place of an older one of its identity.
+    corrects: bool = False
+    # Rows that were not known yet.
+    held_back: int = 0
+    # What was read, so that the next reading need not read it again.
+    state: dict[str, Any] = field(default_factory=dict)
+    # The table, where its rows are not to be copied.
+    reference: TableReference | None = None
+
+
+def read(spec: SourceSpec, folder: Path, as_of: datetime | None, *, before: dict[str, Any] | None = None) -> RowsRead:
+    """Read a source as it was known at `as_of` (None: all that is known now).
+
+    Args:
+        spec: the source.
+        folder: the project folder.
+        as_of: rows known later are held back.
+        before: the state of the reading that this one continues.
 
     Raises:
         Failed: the function raised.
         Invalid: it gave no frame, or columns that its clock needs are not there or are no times.
+    """
+    del before  # a function is always called whole
+    return read_function(spec, function_of(folder, spec.reader.where), as_of)
+
+
+def read_function(spec: SourceSpec, function: Callable[[], Any], as_of: datetime | None) -> RowsRead:
+    """Read what a function gives.
+
+    Raises:
+        Failed, Invalid: as `read`.
     """
     try:
         given = function()
@@ -34,11 +74,19 @@ def read(spec: SourceSpec, function: Callable[[], Any], as_of: datetime | None) 
             msg, found=f"{type(error).__name__}: {error}", way_out=f"Try {spec.reader.where} by hand."
         ) from error
     frame = frame.with_columns(_utc(frame))
-    if not spec.clocked:
-        return frame
-    _check_clock(spec, frame)
-    known = declared(spec)
-    return frame.filter(known.is_not_null() if as_of is None else (known <= as_of).fill_null(value=False))
+    rows = RowsRead(batches=iter(()))
+    rows.batches = _known(spec, frame, as_of, rows)
+    return rows
+
+
+def _known(spec: SourceSpec, frame: pl.DataFrame, as_of: datetime | None, rows: RowsRead) -> Iterator[pl.DataFrame]:
+    if spec.clocked:
+        _check_clock(spec, frame)
+        known = declared(spec)
+        kept = frame.filter(known.is_not_null() if as_of is None else (known <= as_of).fill_null(value=False))
+        rows.held_back += frame.height - kept.height
+        frame = kept
+    yield from frame.iter_slices(_BATCH) if frame.height else [frame]
 
 
 def _utc(frame: pl.DataFrame) -> list[pl.Expr]:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from lockgate.features.known import held
 from lockgate.features.offline import TYPES, as_served, available, encode_rows, raw_columns, vocabulary_of
 from lockgate.kernel.canonical import Digest, digest_of
 from lockgate.kernel.closure import ERRORS_THAT_MEAN_NULL, open_closed
@@ -142,12 +143,12 @@ def _with_outcomes(
     request: RequestSpec, outcome: OutcomeSpec, rows: Rows, end: datetime, left_out: dict[str, int]
 ) -> pl.DataFrame:
     """Give the requests whose outcome is final and known, with it; count the others."""
-    requests = rows[request.history][1].with_columns(
+    requests = held(rows[request.history][1]).with_columns(
         pl.col(field.name).cast(TYPES[field.kind]) for field in request.fields
     )
     final = requests.filter(pl.col(request.asked_at) <= end)
     left_out["outcome not final yet"] = requests.height - final.height
-    spec, told = rows[outcome.source]
+    spec, told = rows[outcome.source][0], held(rows[outcome.source][1])
     call = open_closed(outcome.code.name, outcome.code.source, outcome.code.literals)
     values = [_outcome(call, row) for row in told.select(outcome.inputs).iter_rows()]
     key = pl.col(spec.key).cast(TYPES[request.field(request.key).kind]).alias(request.key)

@@ -11,6 +11,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from lockgate.kernel.canonical import digest_of, sha256
+from lockgate.records.snapshot import Snapshot
 from lockgate.records.source import SourceSpec
 from lockgate.snapshots.take import fingerprint, take, write_rows
 from tests.making.readers import by_function
@@ -32,6 +33,11 @@ ROW = st.tuples(
     st.none() | st.booleans(),
 )
 ROWS = st.lists(ROW, max_size=8)
+
+
+def first(spec: SourceSpec, rows: pl.DataFrame, folder: Path) -> Snapshot:
+    """Take the first snapshot of a source."""
+    return take(spec, [rows], folder, at=START + 100 * HOUR).snapshot
 
 
 def frame(rows: list[Row]) -> pl.DataFrame:
@@ -77,10 +83,10 @@ def test_a_fingerprint_names_the_version_it_is_comparable_within() -> None:
 @given(rows=ROWS)
 def test_the_same_rows_are_the_same_snapshot_with_the_same_bytes(rows: list[Row]) -> None:
     with TemporaryDirectory() as folder:
-        one, two = (take(SPEC, frame(rows), Path(folder) / name) for name in ("one.parquet", "two.parquet"))
+        one, two = (first(SPEC, frame(rows), Path(folder) / name) for name in ("one", "two"))
 
         assert digest_of(one) == digest_of(two)
-        assert (Path(folder) / "one.parquet").read_bytes() == (Path(folder) / "two.parquet").read_bytes()
+        assert (Path(folder) / "one/rows-0.parquet").read_bytes() == (Path(folder) / "two/rows-0.parquet").read_bytes()
 
 
 ROWS_OF_TWO: list[Row] = [(1, "a", 1.5, START + HOUR, True), (2, None, math.nan, START, None)]
@@ -96,23 +102,23 @@ CHANGES = {
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_other_rows_are_another_snapshot(tmp_path: Path, what: str) -> None:
-    one = take(SPEC, frame(ROWS_OF_TWO), tmp_path / "one.parquet")
-    other = take(SPEC, CHANGES[what], tmp_path / "other.parquet")
+    one = first(SPEC, frame(ROWS_OF_TWO), tmp_path / "one")
+    other = first(SPEC, CHANGES[what], tmp_path / "other")
 
     assert digest_of(one) != digest_of(other)
 
 
 def test_another_reading_of_the_clock_is_another_snapshot(tmp_path: Path) -> None:
     slower = SourceSpec(name="s", reader=by_function(), key="k", event_time="at", available_delay=3 * HOUR)
-    one, other = (take(spec, frame(ROWS_OF_TWO), tmp_path / "rows.parquet") for spec in (SPEC, slower))
+    one, other = (first(spec, frame(ROWS_OF_TWO), tmp_path / "rows") for spec in (SPEC, slower))
 
     assert digest_of(one) != digest_of(other)
     assert one.fingerprint == other.fingerprint
 
 
 def test_a_snapshot_says_what_is_in_it(tmp_path: Path) -> None:
-    path = tmp_path / "rows.parquet"
-    found = take(SPEC, frame(ROWS_OF_TWO), path)
+    path = tmp_path / "rows-0.parquet"
+    found = first(SPEC, frame(ROWS_OF_TWO), tmp_path)
 
     assert (found.source, found.rows) == ("s", 2)
     assert [(column.name, column.nulls) for column in found.columns] == [
@@ -129,13 +135,13 @@ def test_a_snapshot_says_what_is_in_it(tmp_path: Path) -> None:
 
 
 def test_a_table_has_no_times(tmp_path: Path) -> None:
-    found = take(SourceSpec(name="s", reader=by_function(), key="k"), frame(ROWS_OF_TWO), tmp_path / "rows.parquet")
+    found = first(SourceSpec(name="s", reader=by_function(), key="k"), frame(ROWS_OF_TWO), tmp_path)
 
     assert (found.first_event, found.last_event, found.known_until) == (None, None, None)
 
 
 def test_a_clocked_source_without_rows_has_no_times_either(tmp_path: Path) -> None:
-    found = take(SPEC, frame([]), tmp_path / "rows.parquet")
+    found = first(SPEC, frame([]), tmp_path)
 
     assert (found.rows, found.first_event, found.last_event, found.known_until) == (0, None, None, None)
 

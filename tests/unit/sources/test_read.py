@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lockgate.kernel.errors import Failed, Invalid
 from lockgate.records.features import FieldKind
 from lockgate.records.source import SourceSpec
-from lockgate.sources.read import kind_of_type, read
+from lockgate.sources.read import kind_of_type, read_function
 from tests.making.readers import by_function
 
 START = datetime(2013, 3, 10, tzinfo=UTC)
@@ -33,6 +33,10 @@ def frame(*rows: tuple[int, int | None]) -> pl.DataFrame:
         },
         schema_overrides={"event": TIME, "told": TIME},
     )
+
+
+def read(spec: SourceSpec, function: Callable[..., Any], as_of: datetime | None) -> pl.DataFrame:
+    return pl.concat(read_function(spec, function, as_of).batches)
 
 
 def keys(spec: SourceSpec, rows: pl.DataFrame, as_of: datetime | None) -> list[int]:

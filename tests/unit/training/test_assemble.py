@@ -16,7 +16,8 @@ from lockgate.features.series import Told
 from lockgate.kernel.canonical import canonical, digest_of, sha256
 from lockgate.kernel.errors import Invalid
 from lockgate.records.features import TrainingSet
-from lockgate.sources.read import read
+from lockgate.records.source import SourceSpec
+from lockgate.sources.read import read_function
 from lockgate.training import assemble
 from lockgate.training.assemble import OUTCOME, Rows
 from tests.making.online import by_depot
@@ -135,7 +136,11 @@ def test_edges_belong_to_one_side(what: str, tmp_path: Path) -> None:
 
 def cut(rows: Rows, as_of: datetime) -> dict[str, Any]:
     """Read every source as it was known by then."""
-    return {name: (spec, read(spec, lambda frame=frame: frame, as_of)) for name, (spec, frame) in rows.items()}  # type: ignore[misc]
+    return {name: (spec, known_by(spec, frame, as_of)) for name, (spec, frame) in rows.items()}
+
+
+def known_by(spec: SourceSpec, frame: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    return pl.concat(read_function(spec, lambda: frame, as_of).batches)
 
 
 LATER = st.lists(

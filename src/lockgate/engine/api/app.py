@@ -6,7 +6,7 @@ Reads need the scope `read`, changes `release`, tokens `admin`. Errors are RFC 9
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import Depends, FastAPI, Request, Response
@@ -18,11 +18,12 @@ from lockgate.engine.api.caller import needs
 from lockgate.engine.api.door import Door
 from lockgate.engine.api.features import add_feature_routes
 from lockgate.engine.api.once import once
+from lockgate.engine.api.snapshots import add_snapshot_routes
 from lockgate.engine.delivery import create_endpoint, current_plan, deliver, find_endpoint
 from lockgate.engine.examining import examine_data, infer
 from lockgate.engine.explain import explain
 from lockgate.engine.installation import Installation, add_token
-from lockgate.engine.reconcile import open_line, watch
+from lockgate.engine.reconcile import Asked, open_line, watch
 from lockgate.engine.runner import Runner
 from lockgate.engine.status import endpoint_status, metrics_of, overview
 from lockgate.kernel.access import Scope
@@ -48,6 +49,8 @@ class Ship(_Body):
     as_of: datetime | None = Field(None, description="Use only what was known then; with a zone.")
     dirty: bool = Field(default=False, description="Ship also if files differ from the commit.")
     rollout: bool = Field(default=True, description="Put the release live.")
+    until: Literal["release", "snapshots"] = Field(default="release", description="Where the walk ends.")
+    anew: list[str] = Field(default=[], description="Sources whose history begins anew.")
     lineage: str = Field(default="", description="Send OpenLineage events there: `file:PATH` or a URL.")
 
 
@@ -97,6 +100,7 @@ def make_app(where: Installation, runner: Runner, port: int = 80) -> FastAPI:
     _add_reads(app, where)
     _add_changes(app, where, runner)
     add_feature_routes(app, where)
+    add_snapshot_routes(app, where)
     _add_checks(app, where)
     return app
 
@@ -138,16 +142,14 @@ def _add_changes(app: FastAPI, where: Installation, runner: Runner) -> None:
         """Ship a project folder: opens a walk, or gives the one under way."""
 
         def work() -> Response:
-            line = open_line(
-                where,
-                body.folder,
+            asked = Asked(
                 as_of=body.as_of,
-                lineage=body.lineage,
-                dirty=body.dirty,
                 rollout=body.rollout,
-                attended=runner.attended,
-                by=caller,
+                until=body.until,
+                anew=tuple(body.anew),
+                lineage=body.lineage,
             )
+            line = open_line(where, body.folder, asked, dirty=body.dirty, attended=runner.attended, by=caller)
             runner.wake(line)
             return _json({"id": line.id, "attended": line.attended}, 202)
 
