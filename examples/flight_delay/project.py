@@ -13,7 +13,7 @@ schedule = project.source(
     tables.schedule, key="flight_id", event_time="scheduled_departure", available_delay=span(0)
 )  # planned long before; asked at departure
 departures = project.source(
-    tables.departures, key="flight_id", event_time="scheduled_departure", available_time="left_gate"
+    tables.departures, key="flight_id", event_time="scheduled_departure", available_time="reported"
 )
 arrivals = project.source(tables.arrivals, key="flight_id", event_time="scheduled_departure", available_time="landed")
 weather = project.source(

@@ -30,7 +30,7 @@ class Replay:
         self._url = url
         self._headers = {"Authorization": f"Bearer {token}"}
         self._schedule = tables.schedule().sort("scheduled_departure", "flight_id")
-        self._departures = tables.departures().sort("left_gate", "flight_id")
+        self._departures = tables.departures().sort("reported", "flight_id")
         self._landings = tables.arrivals().sort("landed", "flight_id")
         observed = tables.weather().with_columns(known=pl.col("hour") + timedelta(minutes=50))
         self._weather = observed.sort("known", "origin")
@@ -58,7 +58,7 @@ class Replay:
             until = min(moment + _STEP, end)
             # What becomes known in this quarter of an hour is told at its beginning, with its own time.
             await self._tell(client, "weather", _between(self._weather, "known", moment, until).drop("known"))
-            await self._tell(client, "departures", _between(self._departures, "left_gate", moment, until))
+            await self._tell(client, "departures", _between(self._departures, "reported", moment, until))
             if ask:
                 await self._ask(client, _between(self._schedule, "scheduled_departure", moment, until))
             await self._tell_landings(client, _between(self._landings, "landed", moment, until))

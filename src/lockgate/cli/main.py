@@ -23,8 +23,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 endpoint_app = typer.Typer(help="Endpoints: names that answer.", no_args_is_help=True)
+log_app = typer.Typer(help="The prediction log: what was asked and answered.", no_args_is_help=True)
 token_app = typer.Typer(help="Tokens: who may do what.", no_args_is_help=True)
 app.add_typer(endpoint_app, name="endpoint")
+app.add_typer(log_app, name="log")
 app.add_typer(token_app, name="token")
 feature_app = typer.Typer(help="Features: what they mean, and who uses them.", no_args_is_help=True)
 app.add_typer(feature_app, name="feature")
@@ -319,6 +321,26 @@ def create_endpoint(
     with connect(state) as client:
         made = client.post("/api/v1/endpoints", {"name": name, "replay": replay})
     typer.echo(f"{made['name']} is there{', for replays' if made['replay'] else ''}. Next: lockgate ship")
+
+
+@log_app.command("parity")
+def compare_parity(
+    endpoint: Annotated[str, typer.Argument(help="The endpoint.")],
+    state: State = _STATE,
+    last: Annotated[
+        str | None, typer.Option(help="How far back from the endpoint's own clock, such as 7d; else all of it.")
+    ] = None,
+    classes: Annotated[
+        list[str] | None, typer.Option("--class", help="transform, data, window or model; repeatable; else all.")
+    ] = None,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Derive what was served again, offline, and compare; exit code 1: different, 3: nothing to compare with."""
+    from lockgate.cli.comparing import compare_endpoint  # noqa: PLC0415 - a command loads what it needs
+
+    code = compare_endpoint(endpoint, state, last=last, classes=classes or [], as_json=as_json)
+    if code:
+        raise typer.Exit(code)
 
 
 @token_app.command("new")

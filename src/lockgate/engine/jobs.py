@@ -15,11 +15,16 @@ from lockgate.features.known import AVAILABLE, GONE, known_rows
 from lockgate.kernel.canonical import Digest, canonical, digest_of
 from lockgate.kernel.errors import Refused
 from lockgate.kernel.folders import replace_file
-from lockgate.packages.runtime import MODEL, REFERENCE, load_package
+from lockgate.monitoring.parity import Side, compare
+from lockgate.monitoring.span import Span
+from lockgate.packages.folder import PackageReader
+from lockgate.packages.runtime import MODEL, REFERENCE, load_package, read_seeds
+from lockgate.predictionlog import reading
 from lockgate.project.blueprint import Blueprint
 from lockgate.project.load import function_of, load
 from lockgate.records.check import CheckReport, Rule, Stage
 from lockgate.records.features import FeatureSet, FieldKind, TrainingSet
+from lockgate.records.monitoring import ParityClass, ParityReport
 from lockgate.records.snapshot import RowFile, Snapshot
 from lockgate.records.source import SourceSpec
 from lockgate.records.training import ModelSpec
@@ -39,6 +44,7 @@ __all__ = [
     "Fit",
     "Loaded",
     "Measured",
+    "ParitySide",
     "SourceRows",
     "Taken",
     "Taking",
@@ -152,6 +158,19 @@ class Measured(msgspec.Struct, kw_only=True):
     metrics: dict[str, Any] | None
     reason: str = ""
     reference: dict[str, Any] | None = None
+
+
+class ParitySide(msgspec.Struct, kw_only=True):
+    """A version, and what its predictions are held against."""
+
+    # The number of its release.
+    version: int
+    package: Digest
+    package_folder: str
+    # The sources it looks up.
+    sources: dict[str, SourceRows]
+    # Until when, in microseconds, each clocked one covers what is asked.
+    until: dict[str, int]
 
 
 def _load(folder: Path, _: Path, __: dict[str, Any], ___: Report) -> Loaded:
@@ -309,6 +328,35 @@ def _measure(_: Path, __: Path, arguments: dict[str, Any], ___: Report) -> Measu
     return Measured(metrics=metrics, reference=reference)
 
 
+def _parity(_: Path, __: Path, arguments: dict[str, Any], progress: Report) -> ParityReport:
+    given = msgspec.convert(arguments["sides"], dict[str, ParitySide])
+    logged = max(1, arguments["logged"])
+    log = Path(arguments["log"])
+    sides = {
+        bytes.fromhex(release): Side(
+            version=one.version,
+            package=load_package(Path(one.package_folder), one.package),
+            seeds=frozenset(
+                (row.source, row.key, row.event_time)
+                for row in read_seeds(PackageReader(Path(one.package_folder), one.package))
+            ),
+            rows=_rows(one.sources),
+            until=one.until,
+        )
+        for release, one in given.items()
+    }
+    return compare(
+        arguments["endpoint"],
+        reading.predictions(log),
+        sides,
+        span=msgspec.convert(arguments["span"], Span),
+        classes=frozenset(ParityClass(one) for one in arguments["classes"]),
+        left_out={bytes.fromhex(release): why for release, why in arguments["left_out"].items()},
+        events=lambda: reading.events(log),
+        progress=lambda count: progress(min(1.0, count / logged), f"{count:,} predictions"),
+    )
+
+
 def _rows(sources: dict[str, Any]) -> Rows:
     given = msgspec.convert(sources, dict[str, SourceRows])
     return {name: (one.spec, _sound_rows(one).collect()) for name, one in given.items()}
@@ -328,6 +376,7 @@ JOBS: dict[str, Callable[[Path, Path, dict[str, Any], Report], Any]] = {
     "fit": _fit,
     "load": _load,
     "measure": _measure,
+    "parity": _parity,
     "snapshot": _snapshot,
 }
 """Every job, by name: from (project folder, scratch folder, arguments, progress) to a result."""

@@ -32,7 +32,15 @@ from lockgate.records.features import (
     WindowColumn,
 )
 from lockgate.records.line import Line, LineEnd, Step, Tree
-from lockgate.records.monitoring import DailyMetric
+from lockgate.records.monitoring import (
+    DailyMetric,
+    ParityCause,
+    ParityClass,
+    ParityExample,
+    ParityLine,
+    ParityReason,
+    ParityReport,
+)
 from lockgate.records.package import Contract, Evidence, Package, PackageFile, Reference
 from lockgate.records.registration import RegisteredFeature, Registration
 from lockgate.records.release import Release
@@ -353,6 +361,41 @@ RECORDS: tuple[Record, ...] = (
         value=0.75,
         naive_n=900,
         naive_value=None,
+    ),
+    ParityReport(
+        endpoint="flight-delay",
+        since=AT,
+        until=AT,
+        predictions=3,
+        covered=2,
+        left_out={"its release is not known here": 1},
+        sources={"weather": AT},
+        lines=(
+            ParityLine(
+                version=3,
+                part=ParityClass.DATA,
+                column="weather.wind_speed",
+                compared=2,
+                exact=1,
+                within=0,
+                mismatched=1,
+                served_null=0,
+                expected_null=1,
+                not_covered=1,
+                tolerance=0.0,
+                first_seen=AT,
+                worst=ParityExample(
+                    prediction="0195a1b2-c3d4-7000-8000-0123456789ab",
+                    asked_at=AT,
+                    served=1.5,
+                    expected=None,
+                    served_event=AT,
+                    served_available=AT,
+                ),
+                reasons=(ParityReason(cause=ParityCause.FLOAT32, explains=1, of=1, note="digits were lost"),),
+            ),
+        ),
+        verdict=Verdict.FAIL,
     ),
     Tree(files={"project.py": A, "tables.py": B}),
     Blueprint(

@@ -4,7 +4,7 @@ Reads need the scope `read`, changes `release`, tokens `admin`. Errors are RFC 9
 `Idempotency-Key`, but for tokens (their answer holds a secret, and is not kept) and examinations (they change nothing).
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +19,7 @@ from lockgate.engine.api.door import Door
 from lockgate.engine.api.features import add_feature_routes
 from lockgate.engine.api.once import once
 from lockgate.engine.api.snapshots import add_snapshot_routes
+from lockgate.engine.comparisons import Comparisons, Question
 from lockgate.engine.delivery import create_endpoint, current_plan, deliver, find_endpoint
 from lockgate.engine.examining import examine_data, infer
 from lockgate.engine.explain import explain
@@ -28,6 +29,7 @@ from lockgate.engine.runner import Runner
 from lockgate.engine.status import endpoint_status, metrics_of, overview
 from lockgate.kernel.access import Scope
 from lockgate.kernel.errors import Fault, Invalid, LockgateError, NotFound, Refused
+from lockgate.records.monitoring import ParityClass
 from lockgate.records.rollout import TrafficPlan
 from lockgate.rollout.plans import roll_back
 
@@ -80,6 +82,15 @@ class Rollback(_Body):
     reason: str = Field(min_length=1, max_length=1000)
 
 
+class Parity(_Body):
+    """What to compare."""
+
+    last: timedelta | None = Field(None, description="How far back from the endpoint's watermark; all where left out.")
+    classes: frozenset[ParityClass] = Field(
+        frozenset(ParityClass), min_length=1, description="What to derive again; everything where left out."
+    )
+
+
 class NewToken(_Body):
     """A token to make."""
 
@@ -97,7 +108,7 @@ def make_app(where: Installation, runner: Runner, port: int = 80) -> FastAPI:
     app.add_exception_handler(LockgateError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
-    _add_reads(app, where)
+    _add_reads(app, where, Comparisons(where))
     _add_changes(app, where, runner)
     add_feature_routes(app, where)
     add_snapshot_routes(app, where)
@@ -105,7 +116,7 @@ def make_app(where: Installation, runner: Runner, port: int = 80) -> FastAPI:
     return app
 
 
-def _add_reads(app: FastAPI, where: Installation) -> None:
+def _add_reads(app: FastAPI, where: Installation, comparisons: Comparisons) -> None:
     @app.get("/livez", include_in_schema=False)
     def livez() -> Response:
         return _json({"live": True})
@@ -124,6 +135,20 @@ def _add_reads(app: FastAPI, where: Installation) -> None:
     def read_metrics(name: str, _: Reader) -> Response:
         """Daily metrics of matured cohorts, the naive figure beside them."""
         return _json(metrics_of(where, name))
+
+    @app.post("/api/v1/endpoints/{name}/parity", status_code=202)
+    async def begin_parity(name: str, body: Parity, request: Request, caller: Reader) -> Response:
+        """Begin to compare what was served with what is derived again, or give the comparison under way."""
+
+        def work() -> Response:
+            return _json(comparisons.begin(Question(name, body.last, body.classes), caller), 202)
+
+        return await once(request, caller, work)
+
+    @app.get("/api/v1/endpoints/{name}/parity/{run}")
+    def read_parity(name: str, run: str, _: Reader) -> Response:
+        """How far a comparison is, and its report when it is done."""
+        return _json(comparisons.find(name, run))
 
     @app.get("/api/v1/predictions/{prediction}")
     def read_prediction(prediction: str, _: Reader) -> Response:
