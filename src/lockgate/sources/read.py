@@ -1,9 +1,9 @@
 """Reads a source: its rows in batches, without those that were not known yet, every time in UTC.
 
-A function runs the user's code; this belongs in a child process.
+A function runs the user's code; this belongs in a child process. One file for each kind of reader stands beside.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,13 +11,15 @@ from typing import Any
 
 import polars as pl
 
-from lockgate.features.known import declared
-from lockgate.kernel.errors import Failed, Invalid
-from lockgate.kernel.names import nearest
+from lockgate.kernel.errors import Failed
 from lockgate.project.load import function_of
 from lockgate.records.features import FieldKind
 from lockgate.records.snapshot import TableReference
-from lockgate.records.source import SourceSpec
+from lockgate.records.source import ReaderKind, SourceSpec
+from lockgate.sources.clocks import Cut
+from lockgate.sources.delta import DeltaRead
+from lockgate.sources.files import FilesRead, read_files
+from lockgate.sources.sql import Queried
 
 __all__ = ["RowsRead", "kind_of_type", "read", "read_function"]
 
@@ -42,7 +44,9 @@ class RowsRead:
     reference: TableReference | None = None
 
 
-def read(spec: SourceSpec, folder: Path, as_of: datetime | None, *, before: dict[str, Any] | None = None) -> RowsRead:
+def read(
+    spec: SourceSpec, folder: Path, as_of: datetime | None, *, before: Mapping[str, Any] | None = None
+) -> RowsRead:
     """Read a source as it was known at `as_of` (None: all that is known now).
 
     Args:
@@ -52,11 +56,34 @@ def read(spec: SourceSpec, folder: Path, as_of: datetime | None, *, before: dict
         before: the state of the reading that this one continues.
 
     Raises:
-        Failed: the function raised.
-        Invalid: it gave no frame, or columns that its clock needs are not there or are no times.
+        Failed: the function raised, or what it reads is broken.
+        Invalid: columns that its clock needs are not there or are no times; what it reads does not fit together.
+        NotFound, Unavailable: what it reads is not there, or can't be reached.
     """
-    del before  # a function is always called whole
-    return read_function(spec, function_of(folder, spec.reader.where), as_of)
+    cut, before = Cut(spec, as_of), before or {}
+    reading: FilesRead | Queried | DeltaRead
+    match spec.reader.kind:
+        case ReaderKind.FUNCTION:
+            return read_function(spec, function_of(folder, spec.reader.where), as_of)
+        case ReaderKind.CSV | ReaderKind.PARQUET:
+            reading = read_files(spec, folder, cut, before)
+        case ReaderKind.SQL:
+            reading = Queried(spec, cut, before)
+        case ReaderKind.DELTA:
+            reading = DeltaRead(spec, folder, cut, before)
+    rows = RowsRead(
+        batches=iter(()),
+        whole=reading.whole,
+        corrects=isinstance(reading, Queried),
+        reference=reading.reference if isinstance(reading, DeltaRead) else None,
+    )
+    rows.batches = _counted(reading, cut, rows)
+    return rows
+
+
+def _counted(reading: "FilesRead | Queried | DeltaRead", cut: Cut, rows: RowsRead) -> Iterator[pl.DataFrame]:
+    yield from reading.batches()
+    rows.state, rows.held_back = dict(reading.state), cut.held_back
 
 
 def read_function(spec: SourceSpec, function: Callable[[], Any], as_of: datetime | None) -> RowsRead:
@@ -73,42 +100,10 @@ def read_function(spec: SourceSpec, function: Callable[[], Any], as_of: datetime
         raise Failed(
             msg, found=f"{type(error).__name__}: {error}", way_out=f"Try {spec.reader.where} by hand."
         ) from error
-    frame = frame.with_columns(_utc(frame))
-    rows = RowsRead(batches=iter(()))
-    rows.batches = _known(spec, frame, as_of, rows)
-    return rows
-
-
-def _known(spec: SourceSpec, frame: pl.DataFrame, as_of: datetime | None, rows: RowsRead) -> Iterator[pl.DataFrame]:
-    if spec.clocked:
-        _check_clock(spec, frame)
-        known = declared(spec)
-        kept = frame.filter(known.is_not_null() if as_of is None else (known <= as_of).fill_null(value=False))
-        rows.held_back += frame.height - kept.height
-        frame = kept
-    yield from frame.iter_slices(_BATCH) if frame.height else [frame]
-
-
-def _utc(frame: pl.DataFrame) -> list[pl.Expr]:
-    return [
-        pl.col(name).dt.convert_time_zone("UTC").dt.cast_time_unit("us")
-        for name, kind in frame.schema.items()
-        if isinstance(kind, pl.Datetime) and kind.time_zone is not None
-    ]
-
-
-def _check_clock(spec: SourceSpec, frame: pl.DataFrame) -> None:
-    for column in (spec.event_time, spec.available_time):
-        if column is None:
-            continue
-        if column not in frame.columns:
-            msg = f"The source {spec.name} has no column {column}"
-            raise Invalid(msg, expected="the column its clock is read from", found=nearest(column, frame.columns))
-        kind = frame.schema[column]
-        if not isinstance(kind, pl.Datetime) or kind.time_zone is None:
-            msg = f"{spec.name}.{column} is no time with a zone"
-            hint = "Say which zone its times are in: .dt.replace_time_zone('America/New_York')."
-            raise Invalid(msg, expected="Datetime with a time zone", found=str(kind), way_out=hint)
+    cut = Cut(spec, as_of)
+    kept = cut.known(frame)
+    batches = kept.iter_slices(_BATCH) if kept.height else iter([kept])
+    return RowsRead(batches=batches, held_back=cut.held_back)
 
 
 def kind_of_type(kind: pl.DataType) -> FieldKind | None:
