@@ -56,6 +56,9 @@ def _ends_well(folder: Path) -> None:
     found = json.loads(report.read_text())
     assert found["sent"] == found["answered"] == found["logged"] > 10_000
     assert found["outcomes_joined"] >= 0.99 * found["outcomes_posted"] > 9_000
+    assert found["parity"]["mismatched"] == 0
+    assert found["parity"]["covered"] == found["parity"]["predictions"] == found["sent"]
+    assert found["parity"]["verdict"] == "pass"
     assert {one["version"] for one in found["metrics"]} == {"v1", "v2"}
     assert all(one["matured"] >= 0.99 for one in found["metrics"])
     assert {one["verdict"] for one in found["gates"]} == {"pass"}

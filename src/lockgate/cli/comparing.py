@@ -102,17 +102,13 @@ def parity(report: dict[str, Any], console: Console | None = None) -> None:
     """Show a parity report."""
     out = console or Console()
     asked = f"asked after {report['since'][:19]} up to {report['until'][:19]}" if report["since"] else "none asked"
-    table = Table(
-        title=f"parity of {report['endpoint']}: {report['predictions']:,} predictions, {asked}",
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-    )
+    out.print(f"parity of [bold]{report['endpoint']}[/]: {report['predictions']:,} predictions, {asked}")
+    table = Table(box=None, pad_edge=False)
     for name in ("version", "class", "column"):
-        table.add_column(name, no_wrap=True)
+        table.add_column(name, overflow="fold")
     for name in ("compared", "exact", "within", "different", "not covered"):
         table.add_column(name, justify="right", no_wrap=True)
-    for line in report["lines"]:
+    for line in _gathered(report["lines"]):
         table.add_row(*_row(line))
     out.print(table)
     for line in report["lines"]:
@@ -124,6 +120,28 @@ def parity(report: dict[str, Any], console: Console | None = None) -> None:
     out.print(f"[{colour}]{report['verdict']}[/]: {_mismatched(report):,} values differ; {_coverage(report)}")
 
 
+_COUNTS = ("compared", "exact", "within", "mismatched", "not_covered")
+
+
+def _gathered(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give a line for all columns of a version and class that are equal, and one for every other column."""
+    together: dict[tuple[int, str], dict[str, Any]] = {}
+    shown = []
+    for line in lines:
+        if line["mismatched"] or not line["compared"] or line["not_covered"]:
+            shown.append(line)
+            continue
+        place = line["version"], line["part"]
+        if place not in together:
+            together[place] = {**line, **dict.fromkeys(_COUNTS, 0), "columns": 0}
+            shown.append(together[place])
+        known = together[place]
+        known |= {name: known[name] + line[name] for name in _COUNTS}
+        known["columns"] += 1
+        known["column"] = line["column"] if known["columns"] == 1 else f"{known['columns']} columns"
+    return shown
+
+
 def _row(line: dict[str, Any]) -> tuple[str, ...]:
     colour = "red" if line["mismatched"] else "yellow" if not line["compared"] else "green"
     return (
@@ -132,7 +150,7 @@ def _row(line: dict[str, Any]) -> tuple[str, ...]:
         line["column"],
         f"{line['compared']:,}",
         f"{line['exact']:,}",
-        f"{line['within']:,}" if line["tolerance"] else "-",
+        f"{line['within']:,}",
         f"[{colour}]{line['mismatched']:,}[/]",
         f"{line['not_covered']:,}",
     )

@@ -8,7 +8,7 @@
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -36,6 +36,7 @@ __all__ = [
     "fetch_rows",
     "find_snapshot",
     "history",
+    "in_words",
     "newest_reading",
     "pin",
     "readings",
@@ -264,7 +265,7 @@ def rows_of(where: Installation, held: Held, folder: Path) -> pl.LazyFrame:
 def said_of(reading: Reading, snapshot: Snapshot) -> str:
     """Say in one line what a reading found."""
     said = [f"{snapshot.rows:,} rows"]
-    if reading.after is not None:
+    if reading.after is not None and snapshot.known_until is not None:
         said.append(f"{reading.new:,} new" if reading.new else "nothing new")
     if reading.backfilled:
         said.append(
@@ -284,18 +285,32 @@ def said_of(reading: Reading, snapshot: Snapshot) -> str:
 def assumed_of(spec: SourceSpec) -> str:
     """Say what is assumed of when rows were known."""
     if not spec.clocked:
-        return "No clock: as in this snapshot"
-    since = (
-        f"known from {spec.available_time} on, as they say"
-        if spec.available_time is not None
-        else f"assumed known {spec.available_delay} after {spec.event_time}"
-    )
-    late = (
-        f"at most {spec.ingest_lag} before they first show up"
-        if spec.ingest_lag is not None
-        else "but not before the reading they first show up in, where an earlier one should have had them"
-    )
-    return f"Rows are {since}, {late}"
+        return "no clock: as in this snapshot"
+    if spec.available_time is not None:
+        since = f"known since {spec.available_time}, as rows say"
+    elif spec.available_delay:
+        since = f"assumed known {in_words(spec.available_delay)} after {spec.event_time}"
+    else:
+        since = f"assumed known as soon as {spec.event_time}"
+    if spec.ingest_lag is None:
+        return f"{since}; what an earlier reading should have had counts from the reading that first has it"
+    return f"{since}; what shows up later than {in_words(spec.ingest_lag)} after that counts from so long before it did"
+
+
+def in_words(span: timedelta) -> str:
+    """Say a span: `50 min`, `1 d 12 h`.
+
+    >>> in_words(timedelta(minutes=90))
+    '1 h 30 min'
+    """
+    seconds = round(span.total_seconds())
+    parts = [
+        (seconds // 86_400, "d"),
+        (seconds // 3_600 % 24, "h"),
+        (seconds // 60 % 60, "min"),
+        (seconds % 60, "s"),
+    ]
+    return " ".join(f"{count} {unit}" for count, unit in parts if count) or "0 s"
 
 
 def find_snapshot(where: Installation, wanted: str) -> tuple[Digest, Snapshot]:

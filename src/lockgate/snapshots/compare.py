@@ -17,6 +17,7 @@ from lockgate.snapshots.rows import Hashes
 __all__ = ["ColumnDifference", "Difference", "Side", "compare"]
 
 _VALUES = 10
+_TELLING = 0.05
 _CUTS = [part / 10 for part in range(1, 10)]
 
 
@@ -180,8 +181,8 @@ def _by_value(
     ]
     total = {value: sum(one.get(value, 0) for one in counted) for one in counted for value in one}
     shown = sorted(total, key=lambda value: (-total[value], value))[:_VALUES]
-    if not shown:
-        return (), ((), ())
+    if sum(total[value] for value in shown) < _TELLING * sum(total.values()) or not shown:
+        return (), ((), ())  # names of things, one each
     counts = [[*(one.get(value, 0) for value in shown)] for one in counted]
     if len(total) > len(shown):
         for one, line in zip(counted, counts, strict=True):

@@ -77,6 +77,12 @@ def test_many_values_are_shown_by_the_most_frequent_and_the_rest_together(tmp_pa
     assert found.shares[0][-1] == pytest.approx(0.5)
 
 
+def test_names_of_things_are_not_spread(tmp_path: Path) -> None:
+    one = side(tmp_path, "one", rows(*((i, f"flight {i}", 0.0) for i in range(1000))))
+
+    assert {column.name: column.parts for column in compare(one, one, ["k"]).columns}["t"] == ()
+
+
 def test_times_are_spread_too_and_what_has_no_order_is_not(tmp_path: Path) -> None:
     frame = pl.DataFrame(
         {"k": range(20), "at": [START + timedelta(hours=i) for i in range(20)], "many": [[1]] * 20},
