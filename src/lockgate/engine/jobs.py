@@ -187,7 +187,8 @@ def _snapshot(folder: Path, scratch: Path, arguments: dict[str, Any], _: Report)
         if asked.at == asked.parent_at:
             found.snapshot = asked.parent
         return _taken(asked, found, asked.state, held_back=0)
-    rows = read(spec, folder, asked.at, before=asked.state)
+    # A table is replaced whole, so all of it is read.
+    rows = read(spec, folder, asked.at, before=asked.state if spec.clocked else None)
     found = _taken_from(asked, rows, scratch / "rows")
     if found.begins and not rows.whole:
         rows = read(spec, folder, asked.at)
