@@ -58,7 +58,7 @@ _encode = msgspec.msgpack.Encoder().encode
 class Block:
     """The rows of one entity, in event order; of one event time those known later come later."""
 
-    __slots__ = ("_ids", "_names", "_packed", "available", "count", "events", "shortened", "span")
+    __slots__ = ("_ids", "_names", "_packed", "available", "count", "events")
 
     def __init__(self, packed: _Packed) -> None:
         """Take the times apart."""
@@ -66,10 +66,19 @@ class Block:
         read = _times(self.count)
         self.events: tuple[int, ...] = read(packed.events)
         self.available: tuple[int, ...] = read(packed.available)
-        self.span, self.shortened = packed.span, packed.shortened
         self._names = _layout(packed.layout)
         self._packed = packed
         self._ids: list[Any] | None = None
+
+    @property
+    def span(self) -> int | None:
+        """How far back from a question an event may lie and still be wanted, in microseconds; None for any distance."""
+        return self._packed.span
+
+    @property
+    def shortened(self) -> bool:
+        """Whether older rows were left out because there were too many."""
+        return self._packed.shortened
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -20,6 +20,9 @@ from lockgate.records.prediction import Known
 
 __all__ = ["Resolver"]
 
+Blocks = Sequence[Mapping[Any, Block]]
+"""For each series that is read, the rows of each entity that has any."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000
 
@@ -52,14 +55,23 @@ class Resolver:
         windowed = {(one.source, one.by): one for one in series if one.use is Use.WINDOW}
         names = [field.name for field in request.fields]
         self._plan: list[_Table | _LastKnown | _Windowed] = []
+        self._reads: list[tuple[bytes, int]] = []
         for lookup in features.lookups:
             place = names.index(lookup.by)
             if lookup.clocked:
-                self._plan.append(_LastKnown(lookup, place, last_known[lookup.source]))
+                self._plan.append(_LastKnown(lookup, place, self._reading(last_known[lookup.source], place)))
             else:
                 self._plan.append(_Table(lookup, place, tables.get(lookup.source, {})))
         for window in features.windows:
-            self._plan.append(_Windowed(window, names.index(window.by), windowed[window.source, window.by]))
+            place, one = names.index(window.by), windowed[window.source, window.by]
+            self._plan.append(_Windowed(window, place, self._reading(one, place), identified=one.id is not None))
+
+    def _reading(self, series: Series, place: int) -> int:
+        """Give the number of a series among those that are read, each once."""
+        read = (series.prefix, place)
+        if read not in self._reads:
+            self._reads.append(read)
+        return self._reads.index(read)
 
     def resolve(self, rows: Sequence[Sequence[Any]], asked_at: Sequence[int]) -> list[tuple[Known, ...]]:
         """Give what was known of each request's look-ups, then windows, at the moment it was asked.
@@ -72,19 +84,23 @@ class Resolver:
             Unavailable: the store can't be read, or does not hold what this release needs.
             Invalid: one was asked before the time from which on the store can say what was known.
         """
-        if not self._marks:
-            return [tuple([part.known(row, {}, 0) for part in self._plan]) for row in rows]
-        blocks = self._read(rows, asked_at)
+        blocks = self._read(rows, asked_at) if self._marks else ()
         return [
             tuple([part.known(row, blocks, asked) for part in self._plan])
             for row, asked in zip(rows, asked_at, strict=True)
         ]
 
-    def _read(self, rows: Sequence[Sequence[Any]], asked_at: Sequence[int]) -> Mapping[bytes, Block | None]:
+    def _read(self, rows: Sequence[Sequence[Any]], asked_at: Sequence[int]) -> Blocks:
         if self._store is None:
             raise Unavailable("There is no online store to look things up in", expected="a store", found="none")
-        wanted = dict.fromkeys([key for row in rows for part in self._plan if (key := part.store_key(row)) is not None])
-        ready, horizon, *found = self._store.get([*self._marks, *wanted])
+        entities = [
+            (number, entity)
+            for number, (_, place) in enumerate(self._reads)
+            for entity in dict.fromkeys([row[place] for row in rows])
+            if entity is not None
+        ]
+        keys = [entity_key(self._reads[number][0], entity) for number, entity in entities]
+        ready, horizon, *found = self._store.get([*self._marks, *keys])
         if ready is None:
             raise Unavailable(
                 "The online store does not hold what this release looks up",
@@ -94,7 +110,11 @@ class Resolver:
             )
         for data in (ready, horizon):
             _check_asked(asked_at, unpack_horizon(data))
-        return {key: None if data is None else unpack(data) for key, data in zip(wanted, found, strict=True)}
+        blocks: list[dict[Any, Block]] = [{} for _ in self._reads]
+        for (number, entity), data in zip(entities, found, strict=True):
+            if data is not None:
+                blocks[number][entity] = unpack(data)
+        return blocks
 
 
 def _check_asked(asked_at: Sequence[int], horizon: int | None) -> None:
@@ -125,12 +145,7 @@ class _Table:
         self._source, self._place, self._rows = lookup.source, place, rows
         self._nothing = (None,) * len(lookup.columns)
 
-    def store_key(self, row: Sequence[Any]) -> bytes | None:
-        """Ask the store for nothing."""
-        del row
-        return None
-
-    def known(self, row: Sequence[Any], blocks: Mapping[bytes, Block | None], asked_at: int) -> Known:
+    def known(self, row: Sequence[Any], blocks: Blocks, asked_at: int) -> Known:
         """Give the row of the request's key."""
         del blocks, asked_at
         return Known(self._source, self._rows.get(row[self._place], self._nothing), None, None)
@@ -139,22 +154,16 @@ class _Table:
 class _LastKnown:
     """A look-up in a clocked source."""
 
-    def __init__(self, lookup: Lookup, place: int, series: Series) -> None:
-        self._source, self._place, self._prefix = lookup.source, place, series.prefix
+    def __init__(self, lookup: Lookup, place: int, series: int) -> None:
+        self._source, self._place, self._series = lookup.source, place, series
         self._names = tuple(column.name for column in lookup.columns)
         self._moments = [at for at, column in enumerate(lookup.columns) if column.type is FieldKind.TIME]
         self._stale = None if lookup.stale_after is None else lookup.stale_after.total_seconds() * _SECOND
         self._nothing = Known(lookup.source, (None,) * len(lookup.columns), None, None)
 
-    def store_key(self, row: Sequence[Any]) -> bytes | None:
-        """Give the key of the request's entity."""
-        entity = row[self._place]
-        return None if entity is None else entity_key(self._prefix, entity)
-
-    def known(self, row: Sequence[Any], blocks: Mapping[bytes, Block | None], asked_at: int) -> Known:
+    def known(self, row: Sequence[Any], blocks: Blocks, asked_at: int) -> Known:
         """Give the newest row that was available."""
-        key = self.store_key(row)
-        block = None if key is None else blocks[key]
+        block = blocks[self._series].get(row[self._place])
         if block is None:
             return self._nothing
         place = _newest(block.available, asked_at)
@@ -178,28 +187,23 @@ class _LastKnown:
 class _Windowed:
     """A window."""
 
-    def __init__(self, window: Window, place: int, series: Series) -> None:
-        self._place, self._prefix = place, series.prefix
-        self._reader = WindowReader(window, identified=series.id is not None)
+    def __init__(self, window: Window, place: int, series: int, *, identified: bool) -> None:
+        self._place, self._series = place, series
+        self._reader = WindowReader(window, identified=identified)
 
-    def store_key(self, row: Sequence[Any]) -> bytes | None:
-        """Give the key of the request's entity."""
-        entity = row[self._place]
-        return None if entity is None else entity_key(self._prefix, entity)
-
-    def known(self, row: Sequence[Any], blocks: Mapping[bytes, Block | None], asked_at: int) -> Known:
+    def known(self, row: Sequence[Any], blocks: Blocks, asked_at: int) -> Known:
         """Give what the window held."""
-        key = self.store_key(row)
-        block = None if key is None else blocks[key]
-        return self._reader.read(_NO_ROWS if block is None else block, asked_at)
+        return self._reader.read(blocks[self._series].get(row[self._place], _NO_ROWS), asked_at)
 
 
 _NO_ROWS = unpack(pack([], ()))
 
 
 def _newest(available: Sequence[int], asked_at: int) -> int | None:
-    """Give the place of the last row that was available."""
-    for place in range(len(available) - 1, -1, -1):
+    """Give the place of the last row that was available: nearly always the last."""
+    if available and available[-1] <= asked_at:
+        return len(available) - 1
+    for place in range(len(available) - 2, -1, -1):
         if available[place] <= asked_at:
             return place
     return None

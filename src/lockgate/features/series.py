@@ -53,6 +53,7 @@ answer is refused."""
 
 _SECOND = 1_000_000
 _encode = msgspec.msgpack.Encoder().encode
+_HORIZON = msgspec.msgpack.Decoder(int | None)
 
 
 class Use(enum.Enum):
@@ -143,7 +144,7 @@ def pack_horizon(horizon: int | None) -> bytes:
 
 def unpack_horizon(data: bytes | None) -> int | None:
     """Read from when on questions can be answered; None for any time."""
-    return None if data is None else msgspec.msgpack.decode(data, type=int | None)
+    return None if data is None else _HORIZON.decode(data)
 
 
 def position_key(machine: str, endpoint: str) -> bytes:
