@@ -105,7 +105,7 @@ def _no_snapshot(sources: Sequence[str], wanted: str | None) -> NotFound:
         f"There is no snapshot of {', '.join(sources)}{f' that begins with {wanted}' if wanted else ''}",
         expected="one that was taken of these sources as they are declared now",
         found="none",
-        way_out="lockgate ship takes one of every source.",
+        way_out="lockgate snapshot take FOLDER takes one of every source; so does lockgate ship.",
     )
 
 

@@ -122,17 +122,9 @@ def take_source(  # noqa: PLR0913 - a reading is made of these
     Returns:
         `snapshot`, `reading`, `read` (a check report) and `kinds` (a blob).
     """
-    before, begins = _before(where, spec, project, anew=anew)
+    newest, begins = _before(where, spec, project, anew=anew)
     asked = Taking(spec=spec, at=at, rules=rules)
-    if before is not None:
-        # The past is taken from the newest snapshot, unless one was taken at that very moment.
-        asked.recorded = spec.clocked and at <= before[1].taken_as_of
-        then = newest_reading(where, project, spec.name, at) if asked.recorded else before
-        exact = then is not None and then[1].taken_as_of == at
-        _tell_before(where, then[1] if then and exact else before[1], asked, scratch)
-        if asked.recorded:
-            asked.gone_rows = fetch_gone(where, then[1], scratch / "before") if then else ""
-            before = then
+    before = _prepare(where, project, asked, newest, scratch) if newest is not None else None
     taken = run("snapshot", msgspec.to_builtins(asked), scratch, Taken)
     for path in taken.written.values():
         where.shelf.blobs.put_file(Path(path))
@@ -159,6 +151,21 @@ def take_source(  # noqa: PLR0913 - a reading is made of these
         "read": keep(taken.report),
         "kinds": where.shelf.blobs.put(msgspec.json.encode(taken.kinds, order="sorted")),
     }
+
+
+def _prepare(
+    where: Installation, project: str, asked: Taking, newest: tuple[Digest, Reading], scratch: Path
+) -> tuple[Digest, Reading] | None:
+    """Tell a child what was read before; give the reading that the new one continues."""
+    # The past is taken from the newest snapshot, unless one was taken at that very moment.
+    asked.recorded = asked.spec.clocked and asked.at <= newest[1].taken_as_of
+    then = newest_reading(where, project, asked.spec.name, asked.at) if asked.recorded else newest
+    exact = then is not None and then[1].taken_as_of == asked.at
+    _tell_before(where, then[1] if then and exact else newest[1], asked, scratch)
+    if not asked.recorded:
+        return newest
+    asked.gone_rows = fetch_gone(where, then[1], scratch / "before") if then else ""
+    return then
 
 
 def _before(
