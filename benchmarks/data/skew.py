@@ -8,14 +8,14 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.making.flights import Flights
-from tests.making.skews import SKEWS, Skew
 from threadpoolctl import threadpool_limits
 
 from benchmarks.data.sizes import Run
 from benchmarks.harness import Figure, at_least, at_most
 from lockgate.kernel.verdicts import Verdict
 from lockgate.records.monitoring import ParityReport
+from tests.making.flights import Flights
+from tests.making.skews import SKEWS, Skew
 
 __all__ = ["measure"]
 
