@@ -277,7 +277,7 @@ def _summary(demo: Demo, result: dict[str, Any]) -> None:
         "outcomes", f"{result['outcomes_posted']:,} posted, {result['outcomes_joined']:,} joined to their prediction"
     )
     verdicts = [gate["verdict"] for gate in result["gates"]]
-    table.add_row("gates", f"{len(verdicts)} judged, {verdicts.count('pass')} passed")
+    table.add_row("gates", f"{len(verdicts)} judged, {verdicts.count('pass')} passed, {verdicts.count('warn')} warn")
     parity = result["parity"]
     table.add_row(
         "parity",
