@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.data import checks, features, join, store, windows, year
+from benchmarks.data import checks, features, join, skew, store, windows, year
 from benchmarks.data.sizes import FULL, LITTLE, Run
 from benchmarks.harness import Figure, report, versions_of
 
@@ -24,6 +24,7 @@ PARTS: dict[str, Callable[[Run], list[Figure]]] = {
     "store": store.measure,
     "windows": windows.measure,
     "year": year.measure,
+    "skew": skew.measure,
 }
 """What can be measured alone."""
 

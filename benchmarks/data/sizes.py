@@ -30,6 +30,8 @@ class Sizes:
     oracle: int = 2_000
     # Clean rows in which no skew may be found.
     clean: int = 1_000_000
+    # Bugs that are planted; None for all.
+    skews: int | None = None
     # How often two things are compared.
     rounds: int = 9
 
@@ -47,6 +49,7 @@ LITTLE = Sizes(
     windowed=200,
     oracle=50,
     clean=1_000,
+    skews=2,
     rounds=1,
 )
 

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import polars as pl
 
@@ -49,7 +50,7 @@ def infer_rules(spec: SourceSpec, profile: Profile, frame: pl.DataFrame, file: s
         *_of_rows(spec, profile, frame),
     ]
     for column in profile.columns:
-        head += ["", f"[columns.{_quoted(column.name)}]", *_of_column(spec, column, profile.rows)]
+        head += ["", f"[columns.{_keyed(column.name)}]", *_of_column(spec, column, profile.rows)]
     return "\n".join([*head, ""])
 
 
@@ -60,7 +61,7 @@ def _of_rows(spec: SourceSpec, profile: Profile, frame: pl.DataFrame) -> Iterato
     for columns in ([spec.key], [spec.key, spec.event_time or spec.key]):
         there = frame.drop_nulls(columns).select(pl.struct(columns).is_duplicated().any()).item()
         if not there:
-            yield f"unique = [{', '.join(map(json.dumps, columns))}]  # no two rows"
+            yield f"unique = [{', '.join(map(_quoted, columns))}]  # no two rows"
             return
 
 
@@ -104,7 +105,7 @@ def _of_texts(column: ColumnProfile, there: int) -> Iterator[str]:
     if column.type == "Boolean":
         return
     if count <= _LISTED:
-        listed = ", ".join(json.dumps(value, ensure_ascii=False) for value in values)
+        listed = ", ".join(_quoted(value) for value in values)
         yield f"one_of = {{ values = [{listed}], at_most = {_TOLERATED} }}  # {count} values"
     else:
         yield f"unseen = {{ at_most = 0.01 }}  # another than the {count} values of the profile"
@@ -112,8 +113,8 @@ def _of_texts(column: ColumnProfile, there: int) -> Iterator[str]:
         yield f"jensen_shannon = {{ warn = 0.15, at_most = 0.3 }}  # against {there:,} values"
 
 
-def _quoted(name: str) -> str:
-    return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+def _keyed(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _quoted(name)
 
 
 def _rounded(value: float) -> str:
@@ -123,3 +124,8 @@ def _rounded(value: float) -> str:
 
 def _rounded_up(share: float) -> float:
     return math.ceil(share * 1000 - 1e-9) / 1000
+
+
+def _quoted(value: Any) -> str:  # noqa: ANN401 - a text, number or truth value
+    """Write a value as TOML does; of what JSON leaves as it is, TOML takes all but DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -165,11 +165,8 @@ def _said(factor: float, offset: float) -> str:
     parts = [f"times {factor:.7g}"] if not math.isclose(factor, 1.0, rel_tol=_CLOSE) else []
     if not math.isclose(offset, 0.0, abs_tol=_CLOSE):
         parts.append(f"{'plus' if offset > 0 else 'minus'} {abs(offset):.7g}")
-    known = [
-        name
-        for value, name in _NAMED.items()
-        if not offset and any(math.isclose(one, value, rel_tol=1e-5) for one in (factor, 1 / factor))
-    ]
+    ways = (factor, 1 / factor) if factor and not offset else ()
+    known = [name for value, name in _NAMED.items() if any(math.isclose(one, value, rel_tol=1e-5) for one in ways)]
     return f"what was served is what was derived {' '.join(parts)}{f' ({known[0]}?)' if known else ''}"
 
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from lockgate.features.known import held
+from lockgate.features.known import declared, held
 from lockgate.features.offline import TYPES, as_served, available, encode_rows, raw_columns, vocabulary_of
 from lockgate.kernel.canonical import Digest, digest_of
 from lockgate.kernel.closure import ERRORS_THAT_MEAN_NULL, open_closed
@@ -125,12 +125,18 @@ def _watch_parts(
 
 
 def known_until(rows: Rows) -> datetime:
-    """Give when the snapshots end: the latest moment at which something in them became known.
+    """Give when the snapshots end: the latest moment at which something in them became known, by what rows declare.
+
+    A row that was backfilled counts from the reading that first has it, which may be long after all the others.
 
     Raises:
         Invalid: nothing is in them.
     """
-    latest = [frame.select(available(spec).max()).item() for spec, frame in rows.values() if spec.clocked]
+    latest = [
+        frame.filter(available(spec) == declared(spec)).select(available(spec).max()).item()
+        for spec, frame in rows.values()
+        if spec.clocked
+    ]
     moments = [moment for moment in latest if moment is not None]
     if not moments:
         msg = "Nothing is known: every source with a clock is empty"
