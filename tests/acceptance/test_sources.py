@@ -73,10 +73,11 @@ class Elsewhere:
         commit(folder, "rows from elsewhere")
 
 
-def taken(workshop: Workshop, *options: str) -> dict[str, dict[str, Any]]:
-    code, out, err = workshop.run("snapshot", "take", str(workshop.project), "--json", *options)
+def listed(workshop: Workshop) -> dict[str, dict[str, Any]]:
+    """Give the latest reading of each source."""
+    code, out, err = workshop.run("snapshot", "list", "--json")
     assert code == 0, err
-    return {one["source"]: one for one in json.loads(out)}
+    return {one["source"]: one for one in reversed(json.loads(out))}
 
 
 def test_rows_from_a_bucket_a_database_a_lakehouse_and_a_file_are_shipped(
@@ -89,21 +90,21 @@ def test_rows_from_a_bucket_a_database_a_lakehouse_and_a_file_are_shipped(
     elsewhere.put("a", early=True)
     elsewhere.declare()
 
-    first = taken(workshop, "--as-of", (elsewhere.cut - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S"))
+    workshop.ship("--as-of", (elsewhere.cut - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S"))
+    first = listed(workshop)
     assert first["rain"]["reference"].rstrip("/").endswith("data/rain")
     assert "as immutable as its owner" in first["rain"]["said"]
 
     elsewhere.put("b", early=False)
     release = workshop.ship()
     assert all(gate["verdict"] in {"pass", "warn"} for gate in release["gates"])
-    code, out, err = workshop.run("snapshot", "list", "--json")
-    assert code == 0, err
-    second = {one["source"]: one for one in reversed(json.loads(out))}
+    second = listed(workshop)
     assert second["depots"]["rows"] == first["depots"]["rows"] == 3
     for source in ("orders", "deliveries", "rain"):
         assert second[source]["begins"] == ""
         assert second[source]["rows"] > first[source]["rows"] > 0
         assert second[source]["backfilled"] == 0
+        assert second[source]["gone"] is None  # only what is new was read
 
     code, out, err = workshop.run("snapshot", "pin", second["rain"]["snapshot"][7:19], "--json")
     assert code == 0, err

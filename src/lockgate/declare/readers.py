@@ -38,8 +38,10 @@ def csv(
             environment (`AWS_ACCESS_KEY_ID` and its kin).
         separator: what stands between columns.
         null: texts that mean null, beside the empty one.
-        types: types of columns that can't be told from their first rows: bool, int, float, text or time.
-        timezone: the zone of times that name none. An hour that its clocks show twice is taken as the later one.
+        types: types of columns that can't be told from the first rows of the first file: bool, int, float, text or
+            time. Times are ISO 8601; the columns of the clock are times anyway.
+        timezone: the zone of times that name none. An hour that its clocks show twice is taken as the later one; a time
+            that they skip is refused.
     """
     said = {
         "separator": separator if separator != "," else None,
@@ -80,7 +82,8 @@ def sql(
         table: the table, or
         query: the query.
         url_env: or the variable that holds the whole URL.
-        cursor: a column that only grows; a later reading then asks only for rows from its last value on.
+        cursor: a column that only grows and is never null; a later reading then asks only for rows from its last value
+            on. So it does not see which rows are gone.
         overlap: how far before that value it begins: a timedelta for times, a number for numbers.
         timezone: the zone of times that name none.
     """

@@ -4,7 +4,7 @@ import zoneinfo
 from collections.abc import Callable
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from lockgate.declare.mistakes import StandIn, note
 from lockgate.declare.readers import ReaderWanted
@@ -57,7 +57,7 @@ def _check_database(wanted: ReaderWanted) -> None:
 
 
 def _check_no_password(wanted: ReaderWanted, password: str | None) -> None:
-    if password is not None:
+    if password is not None or "password" in parse_qs(urlsplit(wanted.place).query):
         hint = "Leave it to the environment (PGPASSWORD and its kin), or name a variable: url_env='SALES_DB'."
         note(wanted.where, expected="a URL without a password", found="one with a password", hint=hint)
 

@@ -1,29 +1,39 @@
 """Reads a source: its rows in batches, without those that were not known yet, every time in UTC.
 
-A function runs the user's code; this belongs in a child process. One file for each kind of reader stands beside.
+A function runs the user's code; this belongs in a child process. What reads the other kinds stands beside this file.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from msgspec import to_builtins
 
+from lockgate.kernel.canonical import digest_of
 from lockgate.kernel.errors import Failed
 from lockgate.project.load import function_of
 from lockgate.records.features import FieldKind
 from lockgate.records.snapshot import TableReference
 from lockgate.records.source import ReaderKind, SourceSpec
 from lockgate.sources.clocks import Cut
-from lockgate.sources.delta import DeltaRead
-from lockgate.sources.files import FilesRead, read_files
-from lockgate.sources.sql import Queried
+from lockgate.sources.delta import DeltaRead, open_table
+from lockgate.sources.files import ROWS, FilesRead, find_files
+from lockgate.sources.sql import Queried, query
 
 __all__ = ["RowsRead", "kind_of_type", "read", "read_function"]
 
-_BATCH = 500_000
+
+Reading = FilesRead | Queried | DeltaRead
+
+_READERS: dict[ReaderKind, Callable[[SourceSpec, Path, Cut, dict[str, Any]], Reading]] = {
+    ReaderKind.CSV: find_files,
+    ReaderKind.PARQUET: find_files,
+    ReaderKind.SQL: query,
+    ReaderKind.DELTA: open_table,
+}
 
 
 @dataclass(kw_only=True)
@@ -44,9 +54,7 @@ class RowsRead:
     reference: TableReference | None = None
 
 
-def read(
-    spec: SourceSpec, folder: Path, as_of: datetime | None, *, before: Mapping[str, Any] | None = None
-) -> RowsRead:
+def read(spec: SourceSpec, folder: Path, as_of: datetime | None, *, before: dict[str, Any] | None = None) -> RowsRead:
     """Read a source as it was known at `as_of` (None: all that is known now).
 
     Args:
@@ -56,34 +64,33 @@ def read(
         before: the state of the reading that this one continues.
 
     Raises:
-        Failed: the function raised, or what it reads is broken.
-        Invalid: columns that its clock needs are not there or are no times; what it reads does not fit together.
-        NotFound, Unavailable: what it reads is not there, or can't be reached.
+        Failed: the function raised, or what is read is broken.
+        Invalid: columns that its clock needs are not there or are no times; or what is read does not fit together.
+        NotFound, Unavailable: what is read is not there, or can't be reached.
     """
-    cut, before = Cut(spec, as_of), before or {}
-    reading: FilesRead | Queried | DeltaRead
-    match spec.reader.kind:
-        case ReaderKind.FUNCTION:
-            return read_function(spec, function_of(folder, spec.reader.where), as_of)
-        case ReaderKind.CSV | ReaderKind.PARQUET:
-            reading = read_files(spec, folder, cut, before)
-        case ReaderKind.SQL:
-            reading = Queried(spec, cut, before)
-        case ReaderKind.DELTA:
-            reading = DeltaRead(spec, folder, cut, before)
+    if spec.reader.kind is ReaderKind.FUNCTION:
+        return read_function(spec, function_of(folder, spec.reader.where), as_of)
+    types = spec.reader.options.get("types", {})
+    cut = Cut(spec, as_of, [name for name, kind in types.items() if kind == "time"])
+    mark = digest_of(to_builtins(spec.reader))
+    # A table is replaced whole. So is what was read otherwise: other options may give other rows.
+    goes_on = spec.clocked and before is not None and before.get("reader") == mark
+    begin = _READERS[spec.reader.kind]
+    reading = begin(spec, folder, cut, before if goes_on and before else {})
     rows = RowsRead(
         batches=iter(()),
         whole=reading.whole,
         corrects=isinstance(reading, Queried),
         reference=reading.reference if isinstance(reading, DeltaRead) else None,
     )
-    rows.batches = _counted(reading, cut, rows)
+    rows.batches = _told(reading, cut, mark, rows)
     return rows
 
 
-def _counted(reading: "FilesRead | Queried | DeltaRead", cut: Cut, rows: RowsRead) -> Iterator[pl.DataFrame]:
+def _told(reading: Reading, cut: Cut, mark: str, rows: RowsRead) -> Iterator[pl.DataFrame]:
     yield from reading.batches()
-    rows.state, rows.held_back = dict(reading.state), cut.held_back
+    rows.held_back = cut.held_back
+    rows.state = {"reader": mark, **reading.state}
 
 
 def read_function(spec: SourceSpec, function: Callable[[], Any], as_of: datetime | None) -> RowsRead:
@@ -102,8 +109,7 @@ def read_function(spec: SourceSpec, function: Callable[[], Any], as_of: datetime
         ) from error
     cut = Cut(spec, as_of)
     kept = cut.known(frame)
-    batches = kept.iter_slices(_BATCH) if kept.height else iter([kept])
-    return RowsRead(batches=batches, held_back=cut.held_back)
+    return RowsRead(batches=kept.iter_slices(ROWS) if kept.height else iter([kept]), held_back=cut.held_back)
 
 
 def kind_of_type(kind: pl.DataType) -> FieldKind | None:

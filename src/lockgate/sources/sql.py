@@ -1,31 +1,54 @@
 """Reads a table or a query of a database, streamed.
 
-With a cursor, a column that only grows, a later reading asks only for rows from its last value on, less an overlap.
-Rows that were not known yet are asked for again.
+- With a cursor, a column that only grows, a later reading asks only for rows from its last value on, less an overlap.
+  It begins no later than at rows that were not known yet.
+- Columns have the types that the table states, else those of the first rows. Decimals become floats.
+- No message shows a password, or the options of a URL.
 """
 
 import os
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from math import ceil
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
+from uuid import UUID
 
 import polars as pl
-from sqlalchemy import URL, Connection, create_engine, make_url, text
-from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+import sqlalchemy as sa
+from sqlalchemy.exc import NoSuchModuleError, NoSuchTableError, SQLAlchemyError
+from sqlalchemy.sql.expression import FromClause
 
-from lockgate.kernel.errors import Invalid, Unavailable
+from lockgate.kernel.errors import Invalid, NotFound, Unavailable
 from lockgate.kernel.names import nearest
-from lockgate.records.source import Reader, SourceSpec
+from lockgate.records.source import SourceSpec
 from lockgate.sources.clocks import Cut
 
-__all__ = ["Queried"]
+__all__ = ["ROWS", "Queried", "query"]
 
-_ROWS = 100_000
+ROWS = 100_000
+"""How many rows are asked for at once; they are larger here than in a frame."""
 
-# SQLite calls an operational error what others call one of the program.
-_REFUSALS = ("no such table", "no such column", "syntax error")
-_DRIVERS = {"postgresql": ("postgresql+psycopg", "postgres"), "postgres": ("postgresql+psycopg", "postgres")}
+_POSTGRES = "postgresql+psycopg"
+_DRIVERS = {"postgresql": _POSTGRES, "postgres": _POSTGRES}
+_EXTRAS = {_POSTGRES: "postgres"}
+_TYPES: dict[type, Any] = {
+    bool: pl.Boolean(),
+    int: pl.Int64(),
+    float: pl.Float64(),
+    Decimal: pl.Float64(),
+    str: pl.String(),
+    UUID: pl.String(),
+    bytes: pl.Binary(),
+}
+_NAMED: dict[str, Any] = {str(kind): kind for kind in (*_TYPES.values(), pl.Date(), pl.Datetime("us"))}
+_NAMED["Datetime(time_unit='us', time_zone='UTC')"] = pl.Datetime("us", "UTC")
+_PLACE = "@place"
+_PARAMETER = re.compile(r"(?<![:\w\\]):(?=\w)")
 
 
 class Queried:
@@ -33,144 +56,278 @@ class Queried:
 
     Args:
         spec: the source.
+        engine: the database.
         cut: cuts off what was not known.
         before: the state of the reading before.
-
-    Raises:
-        Invalid: the URL is none, or the variable that holds it is not set.
     """
 
-    def __init__(self, spec: SourceSpec, cut: Cut, before: Mapping[str, Any]) -> None:
-        """Find the database; it is not asked yet."""
-        self._spec, self._cut = spec, cut
-        self._url = _url(spec)
-        self._cursor = spec.reader.options.get("cursor")
-        self._since = _restored(before.get("cursor")) if self._cursor else None
-        self.whole = self._since is None
+    def __init__(self, spec: SourceSpec, engine: sa.Engine, cut: Cut, before: Mapping[str, Any]) -> None:
+        """Choose from where on is read."""
+        self._spec, self._engine, self._cut = spec, engine, cut
+        self._cursor: str | None = spec.reader.options.get("cursor")
+        self._last = _restored(before.get("cursor")) if self._cursor else None
+        self.whole = self._last is None
+        known = before.get("columns", {})
+        self._kinds = {} if self.whole else {name: _NAMED[kind] for name, kind in known.items() if kind in _NAMED}
+        self._began = False
+        self._held_from: Any = None
         self.state: dict[str, Any] = {}
 
     def batches(self) -> Iterator[pl.DataFrame]:
         """Give the rows, batch by batch; one empty frame where there are none.
 
         Raises:
-            Unavailable: the database can't be asked, or its driver is not installed.
-            Invalid: it has no such table or column, or refuses the query.
+            NotFound: there is no such table.
+            Invalid: there is no such column, or one has values of several types; or the question is refused.
+            Unavailable: the database can't be reached.
         """
-        try:
-            engine = create_engine(self._url)
-        except (ModuleNotFoundError, NoSuchModuleError) as error:
-            extra = next((extra for name, extra in _DRIVERS.values() if self._url.drivername == name), "")
-            raise Unavailable(
-                f"The source {self._spec.name} needs a driver that is not installed",
-                expected=self._url.drivername,
-                found=str(error),
-                way_out=f"pip install 'lockgate[{extra}]'" if extra else "Install the driver that SQLAlchemy names.",
-            ) from error
-        try:
-            with engine.connect().execution_options(stream_results=True, max_row_buffer=_ROWS) as connection:
-                yield from self._rows(connection)
-        except SQLAlchemyError as error:
-            raise self._refused(error) from error
-        finally:
-            engine.dispose()
+        with _told(self._spec, self._engine) as connection:
+            rows = self._rows(connection)
+            result = connection.execution_options(yield_per=ROWS).execute(self._question(rows))
+            names = list(result.keys())
+            self._check_cursor(names)
+            empty = True
+            for part in result.partitions():
+                empty = False
+                yield self._known(names, list(zip(*part, strict=True)))
+            if empty:
+                yield self._known(names, [() for _ in names])
+        self.state = self._state()
 
-    def _rows(self, connection: Connection) -> Iterator[pl.DataFrame]:
-        question, values = _question(self._spec.reader, self._cursor, self._from())
-        result = connection.execute(text(question), values)
-        names = list(result.keys())
+    def _check_cursor(self, names: Sequence[str]) -> None:
         if self._cursor and self._cursor not in names:
-            raise Invalid(
-                f"The source {self._spec.name} has no column {self._cursor}",
-                expected="the cursor among its columns",
-                found=nearest(self._cursor, names),
-            )
-        schema: dict[str, Any] | None = None
-        latest, held_from = self._since, None
-        for part in result.partitions(_ROWS):
-            frame = _frame(names, [tuple(row) for row in part], schema)
-            schema = schema or dict(frame.schema)
-            held = self._cut.held_back
-            kept = self._cut.known(frame)
-            if self._cursor:
-                latest = _latest(latest, frame[self._cursor].max())
-                if self._cut.held_back > held and held_from is None:
-                    held_from = frame[self._cursor].min()
-            yield kept
-        if schema is None:
-            yield self._cut.known(_frame(names, [], None))
-        if self._cursor and (last := latest if held_from is None else held_from) is not None:
-            self.state = {"cursor": _kept(last)}
+            msg = f"The source {self._spec.name} has no column {self._cursor}"
+            raise Invalid(msg, expected="the cursor among its columns", found=nearest(self._cursor, names))
 
-    def _from(self) -> Any:  # noqa: ANN401 - a value of the cursor
+    def _rows(self, connection: sa.Connection) -> FromClause | sa.TextClause:
         options = self._spec.reader.options
-        if self._since is None:
-            return None
-        if isinstance(self._since, datetime):
-            return self._since - timedelta(seconds=options.get("overlap_seconds", 0))
-        return self._since - options.get("overlap", 0) if options.get("overlap") else self._since
+        if "query" in options:
+            # Nobody can give it parameters: what looks like one is meant as it stands.
+            plain = _PARAMETER.sub(r"\\:", options["query"].strip().rstrip(";"))
+            return sa.text(f"({plain}) AS rows_read" if self._cursor else plain)
+        schema, _, name = options["table"].rpartition(".")
+        try:
+            stated = sa.inspect(connection).get_columns(name, schema=schema or None)
+        except NoSuchTableError:
+            known = sa.inspect(connection)
+            names = [*known.get_table_names(schema or None), *known.get_view_names(schema or None)]
+            raise NotFound(
+                f"The database of the source {self._spec.name} has no table {options['table']}",
+                expected="a table or view that its user may read",
+                found=nearest(name, names) or "none",
+                way_out="Is it in another schema? table='schema.name'.",
+            ) from None
+        self._check_cursor([one["name"] for one in stated])
+        told = {one["name"]: _kind_of(one["type"], connection.dialect.name) for one in stated}
+        self._kinds = {name: kind for name, kind in told.items() if kind is not None} | self._kinds
+        return sa.table(name, schema=schema or None)
 
-    def _refused(self, error: SQLAlchemyError) -> Invalid | Unavailable:
-        said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        shown = self._url.render_as_string(hide_password=True)
-        if type(error).__name__ == "ProgrammingError" or any(words in said for words in _REFUSALS):
-            return Invalid(
-                f"The database of the source {self._spec.name} refuses the question",
-                expected=f"a table or query that {shown} knows",
-                found=said,
-                way_out="Try it by hand, as the same user.",
-            )
-        return Unavailable(
-            f"The database of the source {self._spec.name} can't be asked",
-            expected=f"an answer from {shown}",
-            found=said,
-            way_out="Is it running, and may this user read there? A password comes from PGPASSWORD, or with url_env=.",
-        )
+    def _question(self, rows: FromClause | sa.TextClause) -> sa.Executable:
+        if self._cursor is None:
+            return rows if isinstance(rows, sa.TextClause) else sa.select(sa.text("*")).select_from(rows)
+        cursor: sa.ColumnClause[Any] = sa.column(self._cursor)
+        asked = sa.select(sa.text("*")).select_from(rows).order_by(cursor)
+        return asked if self._last is None else asked.where(cursor >= _before(self._spec, self._last))
+
+    def _known(self, names: Sequence[str], columns: Sequence[Sequence[Any]]) -> pl.DataFrame:
+        """Give what was known of some rows; remember their types, and where a later reading goes on."""
+        read = pl.DataFrame([self._column(name, values) for name, values in zip(names, columns, strict=True)])
+        self._kinds, self._began = dict(read.schema), True
+        kept, held = self._cut.split(read.with_row_index(_PLACE))
+        if self._cursor and read.height:
+            values = columns[names.index(self._cursor)]
+            if None in values:
+                raise Invalid(
+                    f"The cursor of the source {self._spec.name} is null in some rows",
+                    expected=f"a value of {self._cursor} in each",
+                    found="null",
+                    way_out=f"Leave them out by a query, WHERE {self._cursor} IS NOT NULL, or read without a cursor.",
+                )
+            if self._held_from is None and held.height:
+                self._held_from = values[held[_PLACE][0]]
+            self._last = values[-1]
+        return kept.drop(_PLACE)
+
+    def _column(self, name: str, values: Sequence[Any]) -> pl.Series:
+        kind = self._kinds.get(name)
+        try:
+            return _series(name, values, kind)
+        except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
+            if not self._began and kind is not None:
+                # What the table states need not hold (SQLite), and what held before need not hold now.
+                self._kinds.pop(name)
+                return self._column(name, values)
+            raise Invalid(
+                f"The source {self._spec.name} has values of several types, or of one that can't be kept, in {name}",
+                expected="true or false, numbers, texts or times" if kind is None else f"{kind}, as in its first rows",
+                found=str(error).strip().partition("\n")[0],
+                way_out=f"Say which in a query: CAST({name} AS ...).",
+            ) from error
+
+    def _state(self) -> dict[str, Any]:
+        last = self._last if self._held_from is None else self._held_from
+        if self._cursor is None or last is None:
+            return {}
+        return {"cursor": _kept(last), "columns": {name: str(kind) for name, kind in self._kinds.items()}}
 
 
-def _url(spec: SourceSpec) -> URL:
+def query(spec: SourceSpec, folder: Path, cut: Cut, before: Mapping[str, Any]) -> Queried:
+    """Find the database of a source; it is not asked yet.
+
+    Raises:
+        Invalid: the URL is none, or the variable that is to hold it is not set.
+        NotFound: there is no such file.
+        Unavailable: its driver is not installed.
+    """
+    url = _url(spec)
+    if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith(("file:", ":memory:")):
+        path = folder / url.database
+        if not path.is_file():
+            msg = f"The source {spec.name} finds no database"
+            raise NotFound(msg, expected=f"a file {path}", found="none", way_out="Paths are relative to the project.")
+        url = url.set(database=str(path))
+    try:
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        extra = _EXTRAS.get(url.drivername)
+        raise Unavailable(
+            f"The source {spec.name} needs a driver that is not installed",
+            expected=url.drivername,
+            found=str(error),
+            way_out=f"pip install 'lockgate[{extra}]'" if extra else "Install the package that SQLAlchemy wants.",
+        ) from error
+    return Queried(spec, engine, cut, before)
+
+
+def _url(spec: SourceSpec) -> sa.URL:
     variable = spec.reader.options.get("url_env")
     written = os.environ.get(variable, "") if variable else spec.reader.where
     if not written:
         raise Invalid(
             f"The source {spec.name} does not know its database",
             expected=f"its URL in the variable {variable}",
-            found="nothing there",
+            found="nothing",
             way_out=f"export {variable}=postgresql://user:password@host/database",
         )
     try:
-        url = make_url(written)
+        url = sa.make_url(written)
+    except (SQLAlchemyError, ValueError):
+        # Not shown, nor what was said of it: it may hold a password.
+        msg = f"The source {spec.name} has no URL of a database"
+        raise Invalid(msg, expected="postgresql://user@host/database", found="something else") from None
+    return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+
+
+@contextmanager
+def _told(spec: SourceSpec, engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Connect; what the database refuses is told in our words, without secrets."""
+    url = engine.url
+    shown = f"{url.get_backend_name()}://{url.host or ''}{f':{url.port}' if url.port else ''}/{url.database or ''}"
+    try:
+        connection = engine.connect()
     except SQLAlchemyError as error:
-        # Not shown: it may hold a password.
-        msg = f"The source {spec.name} has no database URL"
-        raise Invalid(msg, expected="postgresql://user@host/database", found="something else") from error
-    driver = _DRIVERS.get(url.drivername, (url.drivername, ""))[0]
-    return url.set(drivername=driver)
+        raise Unavailable(
+            f"The database of the source {spec.name} can't be reached",
+            expected=f"an answer of {shown}",
+            found=_said(error, url),
+            way_out="Is it running, and may this user read there? A password comes from the environment, as the driver "
+            "reads it (PGPASSWORD), or with url_env=.",
+        ) from None
+    try:
+        with connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise Invalid(
+            f"The database of the source {spec.name} refuses what it is asked",
+            expected=f"rows from {shown}",
+            found=_said(error, url),
+            way_out="Try the query there by hand, as the same user.",
+        ) from None
 
 
-def _question(reader: Reader, cursor: str | None, since: Any) -> tuple[str, dict[str, Any]]:  # noqa: ANN401 - a value of the cursor
-    table = reader.options.get("table")
-    rows = ".".join(f'"{part}"' for part in table.split(".")) if table else f"({reader.options['query']}) AS rows_read"
-    if cursor is None:
-        return (f"SELECT * FROM {rows}" if table else reader.options["query"]), {}  # noqa: S608 - the user's own query
-    where = f' WHERE "{cursor}" >= :since' if since is not None else ""
-    return f'SELECT * FROM {rows}{where} ORDER BY "{cursor}"', {} if since is None else {"since": since}  # noqa: S608 - likewise
+def _said(error: SQLAlchemyError, url: sa.URL) -> str:
+    said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    options = [one for value in url.query.values() for one in ([value] if isinstance(value, str) else value)]
+    secrets = [str(one) for one in (url.password, *options) if one]
+    for secret in (form for one in secrets for form in (one, quote(one), quote_plus(one))):
+        said = said.replace(secret, "***")
+    return said
 
 
-def _frame(names: list[str], rows: list[tuple[Any, ...]], schema: dict[str, Any] | None) -> pl.DataFrame:
-    """Make a frame; amounts become floats, and every batch has the types of the first."""
-    plain = [tuple(float(cell) if isinstance(cell, Decimal) else cell for cell in row) for row in rows]
-    frame = pl.DataFrame(plain, schema=names, orient="row", infer_schema_length=None)
-    return frame if schema is None else frame.cast({name: kind for name, kind in schema.items() if kind != pl.Null})
+def _kind_of(stated: Any, dialect: str) -> Any:  # noqa: ANN401 - types of SQLAlchemy and Polars
+    """Give the type of a stated column; None where that does not tell."""
+    try:
+        kind = stated.python_type
+    except NotImplementedError:
+        return None
+    if dialect == "sqlite" or kind not in {datetime, date}:
+        return _TYPES.get(kind)  # SQLite has no times: they are text
+    return pl.Date() if kind is date else pl.Datetime("us", "UTC" if stated.timezone else None)
 
 
-def _latest(one: Any, other: Any) -> Any:  # noqa: ANN401 - values of the cursor
-    known = [value for value in (one, other) if value is not None]
-    return max(known) if known else None
+def _series(name: str, values: Sequence[Any], kind: Any) -> pl.Series:  # noqa: ANN401 - a type of Polars
+    first = next((one for one in values if one is not None), None)
+    convert = _CONVERTED.get(type(first))
+    if isinstance(first, datetime) and first.tzinfo is not None:
+        convert = _in_utc
+    elif kind == pl.Boolean and isinstance(first, int):
+        convert = _truth
+    plain = [None if one is None else convert(one) for one in values] if convert else values
+    found = pl.Series(name, plain, dtype=pl.String if first is None and kind is None else kind, strict=True)
+    if found.dtype.is_nested() or found.dtype == pl.Object:
+        msg = type(first).__name__
+        raise TypeError(msg)
+    return found
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+def _truth(value: int) -> bool:
+    if value not in {0, 1}:
+        msg = f"{value} is not true or false"
+        raise ValueError(msg)
+    return bool(value)
+
+
+_CONVERTED: dict[type, Callable[[Any], Any]] = {Decimal: float, UUID: str, memoryview: bytes}
+
+
+def _before(spec: SourceSpec, last: Any) -> Any:  # noqa: ANN401 - a value of the cursor
+    """Give where a later reading begins: before the last value, by the overlap."""
+    options = spec.reader.options
+    steps, span = options.get("overlap"), timedelta(seconds=options.get("overlap_seconds", 0))
+    try:
+        if isinstance(last, str) and span:
+            return (datetime.fromisoformat(last) - span).isoformat(sep=last[10])
+        if isinstance(last, datetime):
+            return last - span
+        if isinstance(last, date):
+            return last - timedelta(days=ceil(span / timedelta(days=1)))
+        return last - (steps or type(last)(span.total_seconds())) if steps or span else last
+    except (TypeError, ValueError) as error:
+        raise Invalid(
+            f"The overlap of the source {spec.name} does not go with its cursor",
+            expected="a timedelta for times, a number for numbers",
+            found=f"a cursor like {last!r}",
+        ) from error
 
 
 def _kept(value: Any) -> Any:  # noqa: ANN401 - a value of the cursor
-    return {"time": value.isoformat()} if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return {"time": value.isoformat()}
+    if isinstance(value, date):
+        return {"date": value.isoformat()}
+    return {"decimal": str(value)} if isinstance(value, Decimal) else value
 
 
 def _restored(value: Any) -> Any:  # noqa: ANN401 - as `_kept` gave it
-    return datetime.fromisoformat(value["time"]) if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    read: dict[str, Callable[[str], Any]] = {
+        "time": datetime.fromisoformat,
+        "date": date.fromisoformat,
+        "decimal": Decimal,
+    }
+    return next(read[name](text) for name, text in value.items())

@@ -1,8 +1,6 @@
 """Files, databases and tables are read as they were known by then, and later only what is new of them."""
 
 import sqlite3
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,6 @@ from msgspec.structs import replace
 
 from lockgate.kernel.errors import Failed, Invalid, LockgateError, NotFound, Unavailable
 from lockgate.records.source import Reader, ReaderKind, SourceSpec
-from lockgate.sources.files import object_options
 from lockgate.sources.read import RowsRead, read
 from tests.making.servers import S3
 
@@ -140,12 +137,12 @@ def naive(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 WRONG: dict[str, tuple[type[LockgateError], str, dict[str, pl.DataFrame | bytes]]] = {
-    "no file": (NotFound, "no files to read", {}),
+    "no file": (NotFound, "finds no file", {}),
     "a file without the clock": (Invalid, "no column told", {"a.parquet": frame((1, 0, 1)).drop("told")}),
     "a naive time": (Invalid, "timezone=", {"a.parquet": naive(frame((1, 0, 1)))}),
     "a column that vanished": (
         Invalid,
-        "v is not there",
+        "v is missing",
         {"a.parquet": frame((1, 0, 1)).with_columns(v=1), "b.parquet": frame((1, 0, 1))},
     ),
     "a column of another type": (
@@ -173,12 +170,12 @@ def test_files_that_can_not_be_read_say_why(tmp_path: Path, what: str) -> None:
 
 @pytest.mark.parametrize("place", ["rows", "rows/*.parquet", "rows/a.parquet"])
 def test_files_in_a_bucket_are_read_and_only_new_ones_later(s3: S3, tmp_path: Path, place: str) -> None:
-    frame((1, 0, 1)).write_parquet(f"{s3.url}/rows/a.parquet", storage_options=object_options())
+    frame((1, 0, 1)).write_parquet(f"{s3.url}/rows/a.parquet")
     spec = source(ReaderKind.PARQUET, f"{s3.url}/{place}")
     first, found = taken(spec, tmp_path)
     assert found["k"].to_list() == [1]
 
-    frame((2, 0, 1)).write_parquet(f"{s3.url}/rows/b.parquet", storage_options=object_options())
+    frame((2, 0, 1)).write_parquet(f"{s3.url}/rows/b.parquet")
     later, new = taken(spec, tmp_path, first)
     assert later.whole is False
     assert new["k"].to_list() == ([] if place.endswith("a.parquet") else [2])
@@ -190,39 +187,8 @@ def test_a_bucket_that_can_not_be_reached_says_so(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
     monkeypatch.setattr("lockgate.sources.files.RETRIES", {"max_retries": 0})
-    with pytest.raises(Unavailable, match="can't be read from s3://nowhere"):
+    with pytest.raises(Unavailable, match="the bucket nowhere, which can be reached"):
         taken(source(ReaderKind.PARQUET, "s3://nowhere/rows"), tmp_path)
-
-
-def test_millions_of_rows_are_read_in_little_memory(tmp_path: Path) -> None:
-    program = """
-import sys
-from datetime import datetime
-import polars as pl
-at = pl.lit(datetime(2013, 3, 10), dtype=pl.Datetime("us", "UTC"))
-numbers = pl.int_range(5_000_000)
-columns = [numbers.alias("k"), *(numbers.cast(pl.Float64).alias(f"x{i}") for i in range(8))]
-rows = pl.LazyFrame({"none": [0]}).select(columns).with_columns(at.alias("at"), at.alias("told"))
-rows.sink_parquet(sys.argv[1], row_group_size=250_000)
-"""
-    reading = """
-import resource, sys
-from pathlib import Path
-from lockgate.records.source import Reader, ReaderKind, SourceSpec
-from lockgate.sources.read import read
-reader = Reader(kind=ReaderKind.PARQUET, where=sys.argv[1])
-spec = SourceSpec(name="s", reader=reader, key="k", event_time="at", available_time="told")
-rows = read(spec, Path("/"), None)
-print(sum(batch.height for batch in rows.batches), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-    path = str(tmp_path / "rows.parquet")
-    subprocess.run([sys.executable, "-c", program, path], check=True, timeout=120)
-    ran = subprocess.run([sys.executable, "-c", reading, path], check=True, capture_output=True, text=True, timeout=120)
-    rows, kilobytes = map(int, ran.stdout.split())
-
-    assert rows == 5_000_000
-    whole = 5_000_000 * 11 * 8 / 1024  # 430 MB
-    assert kilobytes < 250_000 + whole / 2
 
 
 # --- databases -------------------------------------------------------------------------------------------------------
@@ -269,7 +235,7 @@ def test_a_database_is_read(
     assert found["k"].to_list() == [1, 2]
     assert found.schema["told"] == TIME
     assert found["price"].to_list() == [1.25, 1.25]
-    assert (rows.whole, rows.held_back, rows.state) == (True, 1, {})
+    assert (rows.whole, rows.held_back, set(rows.state)) == (True, 1, {"reader"})
 
 
 def test_with_a_cursor_only_later_rows_are_asked_for(
@@ -283,11 +249,11 @@ def test_with_a_cursor_only_later_rows_are_asked_for(
     second, new = taken(spec, tmp_path, first)
     third, later = taken(spec, tmp_path, second, hours=1000)
 
-    assert first.state == {"cursor": 2}
+    assert first.state["cursor"] == 2
     assert (second.whole, second.corrects, new["k"].to_list()) == (False, True, [1, 2, 3, 5])
     assert second.held_back == 1
     assert 4 in later["k"].to_list()
-    assert third.state == {"cursor": 5}
+    assert third.state["cursor"] == 5
 
 
 def test_a_cursor_may_be_a_time(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,8 +279,8 @@ def test_sqlite_is_read_too_and_naive_times_get_the_zone_that_is_told(sales: Pat
 
 
 REFUSED: dict[str, tuple[type[LockgateError], str, dict[str, Any]]] = {
-    "no such table": (Invalid, "nothing", {"table": "nothing"}),
-    "a broken query": (Invalid, "refuses the question", {"query": "SELEC * FROM told"}),
+    "no such table": (NotFound, "nothing", {"table": "nothing"}),
+    "a broken query": (Invalid, "refuses what it is asked", {"query": "SELEC * FROM told"}),
     "no such cursor": (Invalid, "no column nn", {"table": "told", "cursor": "nn"}),
 }
 
@@ -395,10 +361,10 @@ def test_a_table_that_is_not_copied_is_referred_to(tmp_path: Path) -> None:
 
 def test_a_table_in_a_bucket_is_read(s3: S3, tmp_path: Path) -> None:
     uri = f"{s3.url}/tables/t"
-    frame((1, 0, 1)).write_delta(uri, storage_options=object_options())
+    frame((1, 0, 1)).write_delta(uri)
     spec = source(ReaderKind.DELTA, uri)
     first, found = taken(spec, tmp_path)
-    frame((2, 0, 1)).write_delta(uri, mode="append", storage_options=object_options())
+    frame((2, 0, 1)).write_delta(uri, mode="append")
     later, new = taken(spec, tmp_path, first)
     referred, _ = taken(replace(spec, reader=replace(spec.reader, options={"copy": False})), tmp_path)
 
