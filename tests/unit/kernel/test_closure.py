@@ -189,7 +189,8 @@ def test_an_opened_function_gives_what_the_original_gives_errors_included(what: 
     original, opened = PAIRS[what]
 
     found = came_to(opened, x, y)
-    assert found == came_to(original, x, y) or "beyond what a closed function may take" in str(found)
+    # What is beyond is not tried on the original: nothing bounds that, and it may take all memory.
+    assert "beyond what a closed function may take" in str(found) or found == came_to(original, x, y)
 
 
 @pytest.mark.parametrize("what", ACCEPTED)
