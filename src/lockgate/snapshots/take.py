@@ -137,6 +137,8 @@ def _changed(parent: Parent | None, path: str) -> str:
     """Say how the columns differ from those of the parent; empty where they do not."""
     if parent is None:
         return ""
+    if parent.snapshot.reference is not None:
+        return "the one before only referred to its rows"
     old = {column.name: column.type for column in parent.snapshot.columns}
     new = {name: str(kind) for name, kind in pl.read_parquet_schema(path).items()}
     said = [f"{name} is new" for name in new if name not in old]

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from lockgate.features.known import AVAILABLE, declared, held, known_rows
 from lockgate.kernel.canonical import digest_of
-from lockgate.records.snapshot import Snapshot
+from lockgate.records.snapshot import Snapshot, TableReference
 from lockgate.records.source import SourceSpec
 from lockgate.snapshots.take import Parent, Taken, as_recorded, take
 from tests.making.readers import by_function
@@ -171,6 +171,23 @@ def test_other_columns_begin_a_history_of_their_own(chain: Chain, change: object
 
     assert said in other.begins
     assert other.snapshot.parents == ()
+
+
+def test_a_snapshot_that_only_referred_to_its_rows_is_not_continued_by_a_copy(chain: Chain) -> None:
+    chain.read(2, [(1, 0, 1, 10)])
+    parent = chain.parent()
+    assert parent is not None
+    referring = replace(parent.snapshot, files=(), reference=TableReference(uri="t", version=1, files=()))
+    copied = take(
+        SPEC,
+        [frame([(1, 0, 1, 10)])],
+        chain.folder / "copied",
+        at=START + 4 * HOUR,
+        parent=replace(parent, snapshot=referring, paths=()),
+    )
+
+    assert "referred" in copied.begins
+    assert (copied.snapshot.rows, sum(file.rows for file in copied.snapshot.files), copied.backfilled) == (1, 1, 0)
 
 
 def test_a_table_is_replaced_whole(tmp_path: Path) -> None:
