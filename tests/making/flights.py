@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 import polars as pl
+from threadpoolctl import threadpool_limits
 
 from lockgate.engine.checking import Watch
 from lockgate.features.known import AVAILABLE, stamped
@@ -169,7 +170,9 @@ class Flights:
 
     def fly(self, count: int, *, tell: Callable[[Event], Event | None] = lambda event: event) -> None:
         """Ask about the next flights, telling rows as they become known; `tell` may change or drop one."""
-        asyncio.run(self._fly(count, tell))
+        # As in a worker: for rows as few as these threads only wait for each other.
+        with threadpool_limits(limits=1):
+            asyncio.run(self._fly(count, tell))
 
     async def _fly(self, count: int, tell: Callable[[Event], Event | None]) -> None:
         around = Surroundings(self.state, 0, self._clock, self._stopwatch, Tally())
@@ -234,14 +237,15 @@ class Flights:
 
     def parity(self, classes: frozenset[ParityClass] = frozenset(ParityClass)) -> ParityReport:
         """Compare what was served with what the year's rows give."""
-        return compare(
-            NAME,
-            reading.predictions(self.log),
-            {bytes.fromhex(self.version.digest.removeprefix("sha256:")): self.side()},
-            span=survey(self.log).span,
-            events=lambda: reading.events(self.log),
-            classes=classes,
-        )
+        with threadpool_limits(limits=1):
+            return compare(
+                NAME,
+                reading.predictions(self.log),
+                {bytes.fromhex(self.version.digest.removeprefix("sha256:")): self.side()},
+                span=survey(self.log).span,
+                events=lambda: reading.events(self.log),
+                classes=classes,
+            )
 
     def side(self) -> Side:
         """Give what its predictions are held against: the package as it was released, and the rows of the year."""

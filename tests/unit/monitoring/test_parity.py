@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from lockgate.kernel.verdicts import Verdict
-from lockgate.monitoring.parity import compare
+from lockgate.monitoring.parity import Side, compare
 from lockgate.monitoring.span import Span, survey
 from lockgate.predictionlog import reading
 from lockgate.records.monitoring import ParityClass, ParityReport
@@ -33,8 +34,14 @@ def logged(flights: Flights) -> list[Prediction]:
     return list(reading.predictions(flights.log))
 
 
+@cache
+def side_of(flights: Flights) -> Side:
+    """Load the package once."""
+    return flights.side()
+
+
 def compared(flights: Flights, predictions: Sequence[Prediction], **changes: Any) -> ParityReport:  # noqa: ANN401 - arguments of compare
-    side = flights.side()
+    side = side_of(flights)
     if (until := changes.pop("until", None)) is not None:
         side = replace(side, until=until)
     given = {
