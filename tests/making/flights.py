@@ -3,11 +3,14 @@
 flights = Flights(tmp_path)
 flights.fly(2_000)
 report = flights.parity()
+
+What is computed by threads gets one, as in a worker: for rows as few as these they only wait for each other.
 """
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -35,6 +38,7 @@ from lockgate.project.load import function_of, load
 from lockgate.records.monitoring import ParityClass, ParityReport
 from lockgate.records.outcome import Event
 from lockgate.records.package import Contract
+from lockgate.records.prediction import Prediction
 from lockgate.records.release import Release
 from lockgate.records.rollout import Endpoint as EndpointSpec
 from lockgate.records.rollout import TrafficPlan
@@ -58,8 +62,6 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "flight_delay"
 NAME = "flight-delay"
 SHIPPED = datetime(2013, 3, 16, 4, tzinfo=UTC)
 
-_US = timedelta(microseconds=1)
-
 
 class _Packed(msgspec.Struct, frozen=True):
     """A package of the example, as files, and the rows of the whole year."""
@@ -69,14 +71,21 @@ class _Packed(msgspec.Struct, frozen=True):
     year: Rows
 
 
+@contextmanager
+def _on_one_thread() -> Iterator[None]:
+    with threadpool_limits(limits=1):
+        yield
+
+
 @cache
+@_on_one_thread()
 def packed(trees: int = 20) -> _Packed:
     """Train the example's model on what was known in the middle of March."""
     with traceless(), TemporaryDirectory() as folder:
         blueprint = load(EXAMPLE).blueprint
         tables = sys.modules["tables"]
         year = {spec.name: (spec, _clocked(spec, getattr(tables, spec.name)())) for spec in blueprint.sources}
-        rows = {name: (spec, _known(spec, frame)) for name, (spec, frame) in year.items()}
+        rows = {name: (spec, _known(spec, frame, SHIPPED)) for name, (spec, frame) in year.items()}
         schemas = {
             name: {column: kind_of_type(kind) for column, kind in frame.drop(AVAILABLE, strict=False).schema.items()}
             for name, (_, frame) in rows.items()
@@ -121,8 +130,8 @@ def _clocked(spec: SourceSpec, frame: pl.DataFrame) -> pl.DataFrame:
     return rows.drop_nulls(AVAILABLE) if spec.clocked else rows
 
 
-def _known(spec: SourceSpec, frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.filter(pl.col(AVAILABLE) <= SHIPPED) if spec.clocked else frame
+def _known(spec: SourceSpec, frame: pl.DataFrame, moment: datetime) -> pl.DataFrame:
+    return frame.filter(pl.col(AVAILABLE) <= moment) if spec.clocked else frame
 
 
 class Flights:
@@ -131,10 +140,13 @@ class Flights:
     Args:
         root: a folder for its state.
         trees: of the model.
+        again: how much later each flight is asked about once more, as if it left then.
     """
 
-    def __init__(self, root: Path, trees: int = 20) -> None:
+    @_on_one_thread()
+    def __init__(self, root: Path, trees: int = 20, again: Sequence[timedelta] = ()) -> None:
         self.state = StateFolder(root)
+        self._shifts = (timedelta(), *again)
         self.year = packed(trees).year
         self.log = self.state.log / NAME
         digest, self._store = self._release(trees), MemoryStore()
@@ -168,11 +180,10 @@ class Flights:
         put_plan(self.state, found, name=NAME)
         return found
 
+    @_on_one_thread()
     def fly(self, count: int, *, tell: Callable[[Event], Event | None] = lambda event: event) -> None:
         """Ask about the next flights, telling rows as they become known; `tell` may change or drop one."""
-        # As in a worker: for rows as few as these threads only wait for each other.
-        with threadpool_limits(limits=1):
-            asyncio.run(self._fly(count, tell))
+        asyncio.run(self._fly(count, tell))
 
     async def _fly(self, count: int, tell: Callable[[Event], Event | None]) -> None:
         around = Surroundings(self.state, 0, self._clock, self._stopwatch, Tally())
@@ -231,38 +242,55 @@ class Flights:
         ]
 
     def _due(self, hour: datetime) -> pl.DataFrame:
-        frame = self.year["schedule"][1]
-        due = pl.col("scheduled_departure").is_between(hour, hour + timedelta(hours=1), closed="left")
-        return frame.filter(due).sort("scheduled_departure", "flight_id").drop(AVAILABLE)
-
-    def parity(self, classes: frozenset[ParityClass] = frozenset(ParityClass)) -> ParityReport:
-        """Compare what was served with what the year's rows give."""
-        with threadpool_limits(limits=1):
-            return compare(
-                NAME,
-                reading.predictions(self.log),
-                {bytes.fromhex(self.version.digest.removeprefix("sha256:")): self.side()},
-                span=survey(self.log).span,
-                events=lambda: reading.events(self.log),
-                classes=classes,
+        frame = self.year["schedule"][1].drop(AVAILABLE)
+        leaving = pl.col("scheduled_departure")
+        asked = [
+            frame.filter((leaving + shift).is_between(hour, hour + timedelta(hours=1), closed="left")).with_columns(
+                leaving + shift
             )
+            for shift in self._shifts
+        ]
+        return pl.concat(asked).sort("scheduled_departure", "flight_id")
+
+    @_on_one_thread()
+    def parity(
+        self,
+        predictions: Iterable[Prediction] | None = None,
+        *,
+        classes: frozenset[ParityClass] = frozenset(ParityClass),
+        sides: Mapping[bytes, Side] | None = None,
+    ) -> ParityReport:
+        """Compare what was served, or said to be, with what the year's rows give."""
+        return compare(
+            NAME,
+            reading.predictions(self.log) if predictions is None else predictions,
+            {self.release: self.side()} if sides is None else sides,
+            span=survey(self.log).span,
+            events=lambda: reading.events(self.log),
+            classes=classes,
+        )
+
+    @property
+    def release(self) -> bytes:
+        """The digest of its release, as predictions name it."""
+        return bytes.fromhex(self.version.digest.removeprefix("sha256:"))
 
     def side(self) -> Side:
-        """Give what its predictions are held against: the package as it was released, and the rows of the year."""
+        """Give what its predictions are held against: the package as it was released, and rows up to a day later."""
         release = self.version.release
         folder = self.state.package(release.package)
         package = load_package(folder, release.package)
         features = package.contract.features
-        end = micros(datetime(2014, 2, 1, tzinfo=UTC))
+        end = self._moment + timedelta(days=1)
         wanted = {one.source for one in features.lookups} | {one.source for one in features.windows}
-        rows = {name: rows for name, rows in self.year.items() if name in wanted}
+        rows = {name: (spec, _known(spec, frame, end)) for name, (spec, frame) in self.year.items() if name in wanted}
         seeds = read_seeds(PackageReader(folder, release.package))
         return Side(
             version=1,
             package=package,
             seeds=frozenset((row.source, row.key, row.event_time) for row in seeds),
             rows=rows,
-            until=dict.fromkeys(rows, end),
+            until=dict.fromkeys(rows, micros(end)),
         )
 
 

@@ -190,15 +190,15 @@ def library_version(version: Version) -> None:
 
 
 SKEWS: dict[str, Skew] = {
-    "time zone": Skew(time_zone, ParityClass.TRANSFORM, "local_hour", ParityCause.TIME_ZONE, 20),
-    "null fill": Skew(null_fill, ParityClass.TRANSFORM, "plane_age", ParityCause.NULL_FILL, 100),
-    "unit": Skew(unit, ParityClass.TRANSFORM, "distance", ParityCause.UNIT, 20),
-    "stale value": Skew(stale, ParityClass.DATA, "weather.wind_speed", ParityCause.STALE, 200),
-    "category order": Skew(category_order, ParityClass.TRANSFORM, "carrier", ParityCause.CATEGORY_ORDER, 20),
-    "float32": Skew(float32, ParityClass.DATA, "weather.wind_speed", ParityCause.FLOAT32, 20),
-    "key case": Skew(key_case, ParityClass.DATA, "planes.year_built", ParityCause.KEY_CASE, 20),
-    "truncation": Skew(truncation, ParityClass.DATA, "weather.wind_speed", ParityCause.TRUNCATION, 20),
-    "default": Skew(default, ParityClass.DATA, "planes.year_built", ParityCause.DEFAULT, 100),
-    "library version": Skew(library_version, ParityClass.MODEL, "score", ParityCause.LIBRARY, 20),
+    "time zone": Skew(time_zone, ParityClass.TRANSFORM, "local_hour", ParityCause.TIME_ZONE, 5),
+    "null fill": Skew(null_fill, ParityClass.TRANSFORM, "plane_age", ParityCause.NULL_FILL, 20),
+    "unit": Skew(unit, ParityClass.TRANSFORM, "distance", ParityCause.UNIT, 5),
+    "stale value": Skew(stale, ParityClass.DATA, "weather.wind_speed", ParityCause.STALE, 20),
+    "category order": Skew(category_order, ParityClass.TRANSFORM, "carrier", ParityCause.CATEGORY_ORDER, 5),
+    "float32": Skew(float32, ParityClass.DATA, "weather.wind_speed", ParityCause.FLOAT32, 5),
+    "key case": Skew(key_case, ParityClass.DATA, "planes.year_built", ParityCause.KEY_CASE, 5),
+    "truncation": Skew(truncation, ParityClass.DATA, "weather.wind_speed", ParityCause.TRUNCATION, 5),
+    "default": Skew(default, ParityClass.DATA, "planes.year_built", ParityCause.DEFAULT, 50),
+    "library version": Skew(library_version, ParityClass.MODEL, "score", ParityCause.LIBRARY, 10),
 }
 """Every bug, by what people call it."""

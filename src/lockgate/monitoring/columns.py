@@ -33,11 +33,13 @@ def series(name: str, values: list[Any], kind: FieldKind | None) -> tuple[pl.Ser
     if kind is None or kind is FieldKind.TIME:
         return pl.Series(name, values, dtype=pl.Int64).cast(pl.Int64 if kind is None else TYPES[kind]), none
     try:
-        return pl.Series(name, values, dtype=TYPES[kind], strict=True), none
+        if kind is FieldKind.BOOL or bool not in {*map(type, values)}:
+            return pl.Series(name, values, dtype=TYPES[kind], strict=True), none
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
-        right = [value is None or _is_a(value, kind) for value in values]
-        kept = [value if ok else None for value, ok in zip(values, right, strict=True)]
-        return pl.Series(name, kept, dtype=TYPES[kind]), ~np.array(right, dtype=np.bool_)
+        pass
+    right = [value is None or _is_a(value, kind) for value in values]
+    kept = [value if ok else None for value, ok in zip(values, right, strict=True)]
+    return pl.Series(name, kept, dtype=TYPES[kind]), ~np.array(right, dtype=np.bool_)
 
 
 def _is_a(value: Any, kind: FieldKind) -> bool:  # noqa: ANN401 - a value of any column

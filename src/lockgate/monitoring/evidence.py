@@ -58,12 +58,21 @@ class Context:
         """Read nothing yet."""
         self.version, self.package, self.seeds, self.rivals = version, package, seeds, rivals
         self._rows, self._events = rows, events
-        self._history: dict[str, dict[Any, list[HistoryRow]]] = {}
+        self._history: dict[tuple[str, str, tuple[int, int] | None], dict[Any, list[HistoryRow]]] = {}
         self._told: dict[str, dict[Any, list[Event]]] = {}
 
-    def history(self, source: str, keys: Iterable[Any], by: str = "") -> Mapping[Any, Sequence[HistoryRow]]:
-        """Give the rows of some keys of a source, oldest first; by another column than its key where one is named."""
-        known = self._history.setdefault(f"{source} {by}", {})
+    def history(
+        self, source: str, keys: Iterable[Any], by: str = "", within: tuple[int, int] | None = None
+    ) -> Mapping[Any, Sequence[HistoryRow]]:
+        """Give the rows of some keys of a source, oldest first.
+
+        Args:
+            source: its name.
+            keys: whose rows.
+            by: another column than its key.
+            within: only rows that happened between, in microseconds; None for all.
+        """
+        known = self._history.setdefault((source, by, within), {})
         wanted = [key for key in {*keys} if key is not None and key not in known]
         if wanted:
             known |= {key: [] for key in wanted}
@@ -72,6 +81,8 @@ class Context:
             texts = [str(key) for key in wanted]
             order = ["@event", "@available"] if spec.clocked else []
             found = frame.filter(pl.col(column).cast(pl.String).is_in(texts))
+            if within is not None:
+                found = found.filter(pl.col("@event").dt.timestamp("us").is_between(*within))
             for row in (found.sort(order, maintain_order=True) if order else found).iter_rows(named=True):
                 if row[column] in known:
                     known[row[column]].append(_history_row(row))

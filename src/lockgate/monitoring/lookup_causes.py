@@ -176,8 +176,9 @@ def time_zone(evidence: Evidence) -> Found | None:
     for one in evidence.different:
         found = _shifts(history.get(_key(evidence, one), ()), evidence, one)
         possible[id(one)] = found
-        shifts.update(found)
-    if not shifts:
+        # A row that is there as it stands chooses no shift; nor does it speak against one, where two rows are alike.
+        shifts.update(set() if 0 in found else found)
+    if max(shifts.values(), default=0) < _SEVERAL:
         return None
     shift = max(shifts, key=lambda one: (shifts[one], -abs(one)))
     return evidence.found(
@@ -189,7 +190,7 @@ def time_zone(evidence: Evidence) -> Found | None:
 
 
 def _shifts(rows: Sequence[HistoryRow], evidence: Evidence, one: Difference) -> set[int]:
-    """Give the shifts by which the served row is one of the snapshot's; none where it is one as it stands."""
+    """Give the shifts by which the served row is one of the snapshot's; 0 where it is one as it stands."""
     known, names = _known(evidence, one), _names(evidence)
     if known.event_time is None or all(value is None for value in known.values):
         return set()
@@ -199,7 +200,7 @@ def _shifts(rows: Sequence[HistoryRow], evidence: Evidence, one: Difference) -> 
         for bisect, way in ((bisect_left, -1), (bisect_right, 1))
     )
     alike = {known.event_time - row.event for row in rows[first:last] if row.event is not None and _alike(values, row)}
-    return set() if 0 in alike else {shift for shift in alike if shift % _QUARTER == 0}
+    return {shift for shift in alike if shift % _QUARTER == 0}
 
 
 def _names(evidence: Evidence) -> list[str]:

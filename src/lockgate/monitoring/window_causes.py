@@ -1,5 +1,6 @@
 """Hypotheses on windows: which rows counted offline, and whether each had been told when the question was asked."""
 
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any
 
@@ -49,9 +50,10 @@ def _untold(evidence: Evidence) -> Callable[[Difference], int]:
     window, column = _column(evidence)
     context, source = evidence.context, window.source
     groups = {one.prediction.row[evidence.target.by] for one in evidence.different}
-    history = context.history(source, groups, window.by)
-    key = context.key_of(source)
+    asked_at = [one.prediction.asked_at for one in evidence.different]
     span = round(column.span.total_seconds() * 1_000_000)
+    history = context.history(source, groups, window.by, (min(asked_at) - span, max(asked_at)))
+    key = context.key_of(source)
     told = context.told(source, {row.values[key] for rows in history.values() for row in rows})
 
     def is_told(row: HistoryRow, one: Difference) -> bool:
@@ -66,13 +68,15 @@ def _untold(evidence: Evidence) -> Callable[[Difference], int]:
     def untold(one: Difference) -> int:
         asked = one.prediction.asked_at
         rows = history.get(one.prediction.row[evidence.target.by], ())
-        counting = (row for row in rows if _counts(row, asked, span))
-        return sum(not is_told(row, one) for row in counting)
+        first, last = (bisect_right(rows, moment, key=_happened) for moment in (asked - span, asked))
+        return sum(_is_available(row, asked) and not is_told(row, one) for row in rows[first:last])
 
     return untold
 
 
-def _counts(row: HistoryRow, asked: int, span: int) -> bool:
-    if row.event is None or row.available is None:
-        return False
-    return asked - span < row.event <= asked and row.available <= asked
+def _happened(row: HistoryRow) -> int:
+    return row.event or 0
+
+
+def _is_available(row: HistoryRow, asked: int) -> bool:
+    return row.available is not None and row.available <= asked

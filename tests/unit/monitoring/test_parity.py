@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -15,23 +13,11 @@ from lockgate.kernel.verdicts import Verdict
 from lockgate.monitoring.parity import Side, compare
 from lockgate.monitoring.span import Span, survey
 from lockgate.predictionlog import reading
+from lockgate.records.features import FieldKind
 from lockgate.records.monitoring import ParityClass, ParityReport
 from lockgate.records.prediction import Prediction
 from tests.making.flights import NAME, Flights
-
-ASKED = 120
-
-
-@pytest.fixture(scope="module")
-def flights(tmp_path_factory: pytest.TempPathFactory) -> Flights:
-    found = Flights(tmp_path_factory.mktemp("flights"))
-    found.fly(ASKED)
-    return found
-
-
-@pytest.fixture(scope="module")
-def logged(flights: Flights) -> list[Prediction]:
-    return list(reading.predictions(flights.log))
+from tests.unit.monitoring.conftest import ASKED
 
 
 @cache
@@ -45,7 +31,7 @@ def compared(flights: Flights, predictions: Sequence[Prediction], **changes: Any
     if (until := changes.pop("until", None)) is not None:
         side = replace(side, until=until)
     given = {
-        "sides": {bytes.fromhex(flights.version.digest.removeprefix("sha256:")): side},
+        "sides": {flights.release: side},
         "span": survey(flights.log).span,
     }
     return compare(NAME, predictions, **{**given, **changes})
@@ -113,7 +99,7 @@ def test_both_sides_nulls_are_equal_and_one_sided_ones_are_told(flights: Flights
     assert line.worst.prediction == logged[0].id
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_one_corrupted_value_is_found_once_in_its_class(
     flights: Flights, logged: list[Prediction], data: st.DataObject
@@ -155,7 +141,46 @@ def test_one_corrupted_value_is_found_once_in_its_class(
     assert sum(count for _, _, count in wrong(report)) <= (2 if part is ParityClass.MODEL else 1)
 
 
-def test_a_log_of_several_files_is_read_once(flights: Flights, logged: list[Prediction]) -> None:
-    assert Path(flights.log).is_dir()
-    report = compared(flights, iter(logged))  # type: ignore[arg-type]  # read once: an iterator will do
-    assert report.predictions == ASKED
+def test_each_version_is_held_to_its_own_contract_and_has_lines_of_its_own(
+    flights: Flights, logged: list[Prediction]
+) -> None:
+    second = b"\x02" * 32
+    half = [replace(one, release=second) if place % 2 else one for place, one in enumerate(logged)]
+    half[1] = replace(half[1], score=half[1].score + 0.01)
+    sides = {flights.release: flights.side(), second: replace(flights.side(), version=2)}
+    report = compared(flights, half, sides=sides, classes=frozenset({ParityClass.MODEL}))
+
+    counted = {(line.version, line.column): (line.compared, line.mismatched) for line in report.lines}
+    assert counted[1, "score"] == (ASKED // 2, 0)
+    assert counted[2, "score"] == (ASKED // 2, 1)
+
+
+def test_sums_of_floats_have_a_tolerance_and_what_only_chooses_has_none(
+    flights: Flights, logged: list[Prediction]
+) -> None:
+    side = flights.side()
+    contract = side.package.contract
+    windows = tuple(replace(one, value_type=FieldKind.FLOAT) for one in contract.features.windows)
+    side.package.contract = replace(contract, features=replace(contract.features, windows=windows))
+    place, (names, known) = next(
+        (place, (windows[0].columns, one.known[2].values)) for place, one in enumerate(logged) if one.known[2].values[1]
+    )
+    for share, said in ((1e-11, (1, 0)), (1e-6, (0, 1))):
+        values = (known[0], known[1] * (1 + share), *known[2:])
+        changed = replace(logged[place].known[2], values=values)
+        one = replace(logged[place], known=(*logged[place].known[:2], changed, *logged[place].known[3:]))
+        report = compared(
+            flights,
+            [*logged[:place], one, *logged[place + 1 :]],
+            sides={flights.release: side},
+            classes=frozenset({ParityClass.WINDOW}),
+        )
+        lines = {line.column: line for line in report.lines}
+        mean, largest = lines[names[1].name], lines[names[2].name]
+        assert (mean.within, mean.mismatched) == said
+        assert (mean.tolerance, largest.tolerance) == (1e-9, 0.0)
+        assert mean.exact + mean.within + mean.mismatched == mean.compared == ASKED
+
+
+def test_a_log_is_read_once(flights: Flights, logged: list[Prediction]) -> None:
+    assert flights.parity(iter(logged)).predictions == ASKED
