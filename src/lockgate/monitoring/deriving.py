@@ -33,10 +33,14 @@ from lockgate.records.source import SourceSpec
 __all__ = ["WINDOW_TOLERANCE", "Comparison", "Side"]
 
 WINDOW_TOLERANCE = 1e-9
-"""How far sums of floats may be apart, as a share of the sum of magnitudes."""
+"""How far aggregates of floats may be apart, as a share of their size (`_SIZE_OF`)."""
 
 _EVENT, _AVAILABLE, _ROW, _SIZE = "@event", "@available", "@row", "@size"
-_SUMMED = {Aggregate.SUM, Aggregate.MEAN, Aggregate.STD}
+_SIZE_OF = {Aggregate.SUM: Aggregate.SUM, Aggregate.MEAN: Aggregate.MEAN, Aggregate.STD: Aggregate.MAX}
+"""What is made of the magnitudes, for the size of an aggregate of floats as they are."""
+
+_LOST = 1e-150
+"""Deviations below this may be lost: their squares are no floats."""
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,7 +214,7 @@ class Comparison:
             allowed = np.zeros(1)
             if _is_inexact(window, column):
                 sizes = expected[f"{window.name}{_SIZE}.{column.name}"].fill_null(0.0).to_numpy()
-                allowed = WINDOW_TOLERANCE * sizes
+                allowed = np.maximum(WINDOW_TOLERANCE * sizes, _LOST if column.aggregate is Aggregate.STD else 0.0)
             target = self._target(
                 ParityClass.WINDOW,
                 column.name,
@@ -305,15 +309,15 @@ def _plain(values: NDArray[np.float64]) -> list[float | None]:
 
 def _is_inexact(window: Window, column: WindowColumn) -> bool:
     """Tell whether a column is made of sums of floats as they are."""
-    return column.aggregate in _SUMMED and window.value_type is FieldKind.FLOAT and window.scale is None
+    return column.aggregate in _SIZE_OF and window.value_type is FieldKind.FLOAT and window.scale is None
 
 
 def _sized(features: FeatureSet) -> FeatureSet:
-    """Look up a row's times as well, and sum the magnitudes of what is summed: by the very same join."""
+    """Look up a row's times as well, and aggregate the magnitudes of floats: by the very same join."""
     sizes = []
     for window in features.windows:
         columns = [
-            msgspec.structs.replace(column, aggregate=Aggregate.SUM)
+            msgspec.structs.replace(column, aggregate=_SIZE_OF[column.aggregate])
             for column in window.columns
             if _is_inexact(window, column)
         ]

@@ -7,7 +7,8 @@ before the question is read off, also at an endpoint that replays.
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from lockgate.monitoring.differences import Difference
 from lockgate.monitoring.evidence import Evidence, Found, HistoryRow
@@ -16,6 +17,8 @@ from lockgate.records.outcome import Event
 from lockgate.records.prediction import Known
 
 __all__ = ["correction", "default", "key_case", "late", "stale", "time_zone"]
+
+T = TypeVar("T", HistoryRow, Event)
 
 _MINUTE = 60_000_000
 _QUARTER = 15 * _MINUTE
@@ -169,12 +172,21 @@ def _says(event: Event, evidence: Evidence, one: Difference) -> bool:
 
 
 def time_zone(evidence: Evidence) -> Found | None:
-    """Rows were told with their times in another zone: one shift finds every served row in the snapshot."""
-    history = evidence.context.history(evidence.target.source, _keys(evidence))
+    """Rows were told with their times in another zone: one shift finds every served row in the snapshot.
+
+    Where nothing was served, as the row was told to be too old, one shift finds the right row among those told.
+    """
+    keys = _keys(evidence)
+    history = evidence.context.history(evidence.target.source, keys)
+    told = evidence.context.told(evidence.target.source, keys)
+    posted = {key: sorted(events, key=attrgetter("event_time")) for key, events in told.items()}
     shifts: Counter[int] = Counter()
     possible: dict[int, set[int]] = {}
     for one in evidence.different:
-        found = _shifts(history.get(_key(evidence, one), ()), evidence, one)
+        key = _key(evidence, one)
+        found = _shifts(history.get(key, ()), evidence, one) or _told_shifts(
+            history.get(key, ()), posted.get(key, ()), evidence, one
+        )
         possible[id(one)] = found
         # A row that is there as it stands chooses no shift; nor does it speak against one, where two rows are alike.
         shifts.update(set() if 0 in found else found)
@@ -184,7 +196,7 @@ def time_zone(evidence: Evidence) -> Found | None:
     return evidence.found(
         ParityCause.TIME_ZONE,
         lambda one: shift in possible[id(one)],
-        f"the row that was served happened {-shift / _MINUTE / 60:+g} hours from where it was told to",
+        f"rows were told to have happened {shift / _MINUTE / 60:+g} hours from when they did",
         at_least=_SEVERAL,
     )
 
@@ -195,12 +207,30 @@ def _shifts(rows: Sequence[HistoryRow], evidence: Evidence, one: Difference) -> 
     if known.event_time is None or all(value is None for value in known.values):
         return set()
     values = dict(zip(names, known.values, strict=True))
-    first, last = (
-        bisect(rows, known.event_time + way * _WIDEST, key=lambda row: row.event or 0)
-        for bisect, way in ((bisect_left, -1), (bisect_right, 1))
+    near = _around(rows, known.event_time, lambda row: row.event or 0)
+    return _plausible({known.event_time - row.event for row in near if row.event and _alike(values, row.values)})
+
+
+def _told_shifts(rows: Sequence[HistoryRow], events: Sequence[Event], evidence: Evidence, one: Difference) -> set[int]:
+    """Give the shifts by which the row that was known is one that had been told; 0 where it is one as it stands."""
+    moment, names = one.expected_row.event, _names(evidence)
+    if moment is None or not _found_nothing(evidence, one):
+        return set()
+    wanted = [{name: row.values.get(name) for name in names} for row in rows if row.event == moment]
+    near = _around(events, moment, lambda event: event.event_time)
+    ready = [event for event in near if event.received_at <= one.prediction.received_at]
+    return _plausible(
+        {event.event_time - moment for event in ready for values in wanted if _alike(values, event.values)}
     )
-    alike = {known.event_time - row.event for row in rows[first:last] if row.event is not None and _alike(values, row)}
-    return {shift for shift in alike if shift % _QUARTER == 0}
+
+
+def _around(found: Sequence[T], moment: int, when: Callable[[T], int]) -> Sequence[T]:
+    first = bisect_left(found, moment - _WIDEST, key=when)
+    return found[first : bisect_right(found, moment + _WIDEST, key=when)]
+
+
+def _plausible(shifts: set[int]) -> set[int]:
+    return {shift for shift in shifts if shift % _QUARTER == 0}
 
 
 def _names(evidence: Evidence) -> list[str]:
@@ -208,8 +238,8 @@ def _names(evidence: Evidence) -> list[str]:
     return [column.name for look in lookups if look.source == evidence.target.source for column in look.columns]
 
 
-def _alike(values: Mapping[str, Any], row: HistoryRow) -> bool:
-    return all(row.values.get(name) == value for name, value in values.items())
+def _alike(values: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
+    return all(others.get(name) == value for name, value in values.items())
 
 
 def default(evidence: Evidence) -> Found | None:
