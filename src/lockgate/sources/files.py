@@ -26,13 +26,19 @@ from lockgate.kernel.names import nearest
 from lockgate.records.source import Reader, ReaderKind, SourceSpec
 from lockgate.sources.clocks import Cut
 
-__all__ = ["RETRIES", "ROWS", "FilesRead", "alike", "find_files", "streamed"]
+__all__ = ["REACHED_BY", "RETRIES", "ROWS", "FilesRead", "alike", "find_files", "streamed"]
 
 ROWS = 500_000
 """How many rows are held at once."""
 
 RETRIES: Any = {"max_retries": 5, "retry_timeout": timedelta(seconds=30)}
 """How long an object store is asked for its files."""
+
+REACHED_BY = (
+    "How to reach it comes from the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION; "
+    "for another S3 than Amazon's AWS_ENDPOINT_URL, with http:// also AWS_ALLOW_HTTP=true."
+)
+"""The way out where an object store does not answer as it should."""
 
 T = TypeVar("T")
 
@@ -155,8 +161,7 @@ def _in_store(spec: SourceSpec) -> dict[str, str]:
             f"The files of the source {spec.name} can't be listed",
             expected=f"the bucket {parts.netloc}, which can be reached and listed",
             found=str(error).strip().partition("\n")[0],
-            way_out="How to reach it comes from the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION; "
-            "for another S3 than Amazon's AWS_ENDPOINT_URL, with http:// also AWS_ALLOW_HTTP=true.",
+            way_out=REACHED_BY,
         ) from error
     wanted = [one for one in found if _is_meant(spec, one["path"], key)]
     return {
@@ -257,7 +262,7 @@ def _readably(spec: SourceSpec, path: str, read: Callable[[], T]) -> T:
 
 _WAYS_OUT = {
     ReaderKind.CSV: "Say of what type a column is that its first rows do not tell: types={'weight': 'float'}; and "
-    "which texts mean null: null=['NA'].",
+    "which texts mean null: null=['NA']. Is it UTF-8, and does each line have as many columns as the first?",
     ReaderKind.PARQUET: "Is it whole? A file should appear in one move, under its name, when it is.",
 }
 

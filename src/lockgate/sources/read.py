@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 from msgspec import to_builtins
@@ -25,6 +25,8 @@ from lockgate.sources.sql import Queried, query
 
 __all__ = ["RowsRead", "kind_of_type", "read", "read_function"]
 
+
+T = TypeVar("T")
 
 Reading = FilesRead | Queried | DeltaRead
 
@@ -94,22 +96,41 @@ def _told(reading: Reading, cut: Cut, mark: str, rows: RowsRead) -> Iterator[pl.
 
 
 def read_function(spec: SourceSpec, function: Callable[[], Any], as_of: datetime | None) -> RowsRead:
-    """Read what a function gives.
+    """Read what a function gives; a lazy frame runs batch by batch.
 
     Raises:
-        Failed, Invalid: as `read`.
+        Failed, Invalid: as `read`; of a lazy frame, once its batches are taken.
     """
-    try:
-        given = function()
-        frame = given.collect() if isinstance(given, pl.LazyFrame) else pl.DataFrame(given)
-    except Exception as error:
-        msg = f"The source {spec.name} could not be read"
-        raise Failed(
-            msg, found=f"{type(error).__name__}: {error}", way_out=f"Try {spec.reader.where} by hand."
-        ) from error
+    given = _run(spec, function)
+    if not isinstance(given, pl.LazyFrame):
+        given = _run(spec, lambda: pl.DataFrame(given)).lazy()
     cut = Cut(spec, as_of)
-    kept = cut.known(frame)
-    return RowsRead(batches=kept.iter_slices(ROWS) if kept.height else iter([kept]), held_back=cut.held_back)
+    rows = RowsRead(batches=iter(()))
+    rows.batches = _given(spec, given, cut, rows)
+    return rows
+
+
+def _given(spec: SourceSpec, plan: pl.LazyFrame, cut: Cut, rows: RowsRead) -> Iterator[pl.DataFrame]:
+    frames = _run(spec, lambda: iter(plan.collect_batches(chunk_size=ROWS, maintain_order=True)))
+    empty = True
+    while (frame := _run(spec, lambda: next(frames, None))) is not None:
+        yield cut.known(frame)
+        empty = False
+    if empty:
+        yield cut.known(pl.DataFrame(schema=_run(spec, plan.collect_schema)))
+    rows.held_back = cut.held_back
+
+
+def _run(spec: SourceSpec, code: Callable[[], T]) -> T:
+    """Run what a user wrote, or what runs it."""
+    try:
+        return code()
+    except Exception as error:
+        raise Failed(
+            f"The source {spec.name} could not be read",
+            found=f"{type(error).__name__}: {error}",
+            way_out=f"Try {spec.reader.where} by hand.",
+        ) from error
 
 
 def kind_of_type(kind: pl.DataType) -> FieldKind | None:

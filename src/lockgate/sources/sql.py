@@ -82,17 +82,29 @@ class Queried:
             Unavailable: the database can't be reached.
         """
         with _told(self._spec, self._engine) as connection:
-            rows = self._rows(connection)
-            result = connection.execution_options(yield_per=ROWS).execute(self._question(rows))
-            names = list(result.keys())
-            self._check_cursor(names)
-            empty = True
-            for part in result.partitions():
-                empty = False
-                yield self._known(names, list(zip(*part, strict=True)))
-            if empty:
-                yield self._known(names, [() for _ in names])
+            question = self._question(self._rows(connection))
+            # Closed also where its rows are refused: the database keeps them ready until then.
+            with connection.execution_options(yield_per=ROWS).execute(question) as result:
+                yield from self._answered(result)
         self.state = self._state()
+
+    def _answered(self, result: sa.CursorResult[Any]) -> Iterator[pl.DataFrame]:
+        names = list(result.keys())
+        self._check_cursor(names)
+        twice = [name for place, name in enumerate(names) if name in names[:place]]
+        if twice:
+            raise Invalid(
+                f"The source {self._spec.name} has several columns of one name",
+                expected="each name once",
+                found=f"{twice[0]} again",
+                way_out=f"Give one another name in the query: ... AS other_{twice[0]}.",
+            )
+        empty = True
+        for part in result.partitions():
+            empty = False
+            yield self._known(names, list(zip(*part, strict=True)))
+        if empty:
+            yield self._known(names, [() for _ in names])
 
     def _check_cursor(self, names: Sequence[str]) -> None:
         if self._cursor and self._cursor not in names:
@@ -104,7 +116,8 @@ class Queried:
         if "query" in options:
             # Nobody can give it parameters: what looks like one is meant as it stands.
             plain = _PARAMETER.sub(r"\\:", options["query"].strip().rstrip(";"))
-            return sa.text(f"({plain}) AS rows_read" if self._cursor else plain)
+            # On a line of its own, since the query may end in a comment.
+            return sa.text(f"({plain}\n) AS rows_read" if self._cursor else plain)
         schema, _, name = options["table"].rpartition(".")
         try:
             stated = sa.inspect(connection).get_columns(name, schema=schema or None)

@@ -275,6 +275,12 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], SourceSpec, type[LockgateError],
     ),
     "no Parquet": (lambda at: (at / "a.parquet").write_text("?"), spec("a.parquet"), Failed, "appear in one move"),
     "nothing in a CSV file": (lambda at: (at / "a.csv").write_text(""), spec("a.csv", "csv"), Failed, "empty CSV"),
+    "no UTF-8": (
+        lambda at: (at / "a.csv").write_bytes(b"k,t\n\xe9,2024-03-01T00:00Z\n"),
+        spec("a.csv", "csv", types={"k": "text"}),
+        Failed,
+        "Is it UTF-8",
+    ),
     "a type for no column": (
         lambda at: rows(1).write_csv(at / "a.csv"),
         spec("a.csv", "csv", types={"kk": "int"}),

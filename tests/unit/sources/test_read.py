@@ -166,8 +166,26 @@ def test_a_misspelt_clock_is_told_the_nearest() -> None:
     assert refused.value.found == "Did you mean 'evnt'?"
 
 
-def test_an_empty_frame_is_no_rows() -> None:
-    assert read(TOLD, lambda: frame((0, 1)).clear(), START).height == 0
+@pytest.mark.parametrize("lazy", [False, True])
+def test_an_empty_frame_is_no_rows_but_has_columns(lazy: bool) -> None:
+    empty = frame((0, 1)).clear()
+    found = read(TOLD, lambda: empty.lazy() if lazy else empty, START)
+
+    assert (found.height, found.schema) == (0, empty.schema)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_rows_come_in_batches_and_what_is_held_back_is_counted_over_all(
+    monkeypatch: pytest.MonkeyPatch, lazy: bool
+) -> None:
+    monkeypatch.setattr("lockgate.sources.read.ROWS", 10)
+    rows = frame(*((0, told) for told in range(95)))
+    found = read_function(TOLD, lambda: rows.lazy() if lazy else rows, START + 49 * HOUR)
+    batches = list(found.batches)
+
+    assert max(batch.height for batch in batches) <= 10
+    assert pl.concat(batches)["k"].to_list() == list(range(50))
+    assert found.held_back == 45
 
 
 KINDS: dict[str, tuple[Any, FieldKind | None]] = {

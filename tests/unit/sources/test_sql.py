@@ -1,5 +1,6 @@
 """A database is asked only for what is new, in types that stay, and no message shows a secret."""
 
+import gc
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -138,12 +139,13 @@ def test_a_later_reading_begins_at_rows_that_were_not_known_yet(
 
 
 def test_a_query_is_asked_as_it_stands(tmp_path: Path) -> None:
-    query = "SELECT ':n %s %(n)s' AS k, t, 10 % 3 AS rest FROM sale ; "
+    query = "SELECT ':n %s %(n)s' AS k, t, 10 % 3 AS rest FROM sale -- all of them"
     run(tmp_path, TABLE, "INSERT INTO sale (t) VALUES ('2024-03-01T00:00Z')")
 
     for options in ({}, {"cursor": "t"}):
-        found = taken(spec(query=query, **options), tmp_path)[1]
-        assert found.select("k", "rest").rows() == [(":n %s %(n)s", 1)]
+        for asked in (query, f"{query.partition(' --')[0]} ; "):
+            found = taken(spec(query=asked, **options), tmp_path)[1]
+            assert found.select("k", "rest").rows() == [(":n %s %(n)s", 1)]
 
 
 ROW = "INSERT INTO sale (n, k, t) VALUES (1, 'a', '2024-03-01T00:00Z')"
@@ -169,6 +171,12 @@ REFUSED: dict[str, tuple[list[str], SourceSpec, type[LockgateError], str]] = {
         Invalid,
         r"CAST\(n AS ...\)",
     ),
+    "a name twice": (
+        [TABLE, ROW],
+        spec(query="SELECT n, k, t, n + 1 AS n FROM sale"),
+        Invalid,
+        "several columns of one name .* found n again.* AS other_n",
+    ),
     "an overlap of time before a text": (
         [TABLE, ROW],
         spec(table="sale", cursor="k", overlap_seconds=60.0),
@@ -193,6 +201,21 @@ def test_what_can_not_be_read_says_so_and_what_to_do(tmp_path: Path, what: str) 
     run(tmp_path, *statements)
     with pytest.raises(error, match=said):
         taken(source, tmp_path, taken(source, tmp_path)[0])
+
+
+@pytest.mark.parametrize("kind", ["jsonb", "int[]"])
+def test_a_value_that_can_not_be_kept_is_refused_and_its_query_ended(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setenv("DB", postgres_url)
+    value = "'[1]'" if kind == "jsonb" else "'{1}'"
+    run(tmp_path, f"CREATE TABLE x (k INT, t TIMESTAMPTZ, v {kind})", url=postgres_url)
+    run(tmp_path, f"INSERT INTO x VALUES (1, '2024-03-01Z', {value})", url=postgres_url)  # noqa: S608 - made up
+
+    # A cursor that is left open would warn, and a warning is an error.
+    with pytest.raises(Invalid, match=r"or of one that can't be kept, in v .* found list.* CAST\(v AS ...\)"):
+        taken(spec("", url_env="DB", table="x"), tmp_path)
+    gc.collect()
 
 
 def test_the_extra_is_named_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
