@@ -2,7 +2,8 @@
 
 - A bug is planted where it happens in production, in a copy of the serving path; the log is written by the endpoint's
   own code from real flights. `log parity` must fail, and name the cause, within as many requests as are stated.
-- Clean traffic is the year's flights, asked again by as many endpoints as it takes to have the rows.
+- Clean traffic is the year's flights, each asked about eight times, at moments at which other rows are known; by as
+  many endpoints as it takes to have the rows.
 """
 
 from pathlib import Path
@@ -14,7 +15,7 @@ from benchmarks.data.sizes import Run
 from benchmarks.harness import Figure, at_least, at_most
 from lockgate.kernel.verdicts import Verdict
 from lockgate.records.monitoring import ParityReport
-from tests.making.flights import Flights
+from tests.making.flights import LATER, Flights
 from tests.making.skews import SKEWS, Skew
 
 __all__ = ["measure"]
@@ -62,6 +63,6 @@ def _clean(wanted: int) -> tuple[int, int]:
 
 def _flown(most: int) -> ParityReport:
     with TemporaryDirectory() as folder:
-        flights = Flights(Path(folder))
+        flights = Flights(Path(folder), again=LATER)
         flights.fly(most)
         return flights.parity()

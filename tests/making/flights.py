@@ -62,6 +62,9 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "flight_delay"
 NAME = "flight-delay"
 SHIPPED = datetime(2013, 3, 16, 4, tzinfo=UTC)
 
+LATER = [timedelta(minutes=minutes) for minutes in (1, 7, 13, 29, 41, 59, 90)]
+"""How much later each flight is asked about once more: other rows are known then, other features come of it."""
+
 
 class _Packed(msgspec.Struct, frozen=True):
     """A package of the example, as files, and the rows of the whole year."""

@@ -19,6 +19,10 @@ def test_two_engines_are_not_one_meaning_as_the_page_says() -> None:
     assert 0.2 < found["last_bit"] / 10_000 < 0.5
     assert found["rounded_down"] == (60.0, 59.0)
     assert found["nan_is_large"] == (True, False)
+    assert found["rounded"] == (2.68, 2.67)
+    assert found["beyond"] == (-(2**63), 2**63)
+    assert len(set(found["sums"])) > 1
+    assert max(found["sums"]) - min(found["sums"]) < 1e-9 * max(found["sums"])
 
 
 def test_every_class_and_every_cause_is_on_the_page() -> None:

@@ -1,17 +1,13 @@
 """Ten bugs of production, each planted in a copy of the serving path: found, in the right class, by its name."""
 
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from lockgate.kernel.verdicts import Verdict
 from lockgate.records.monitoring import ParityCause, ParityClass
-from tests.making.flights import Flights
+from tests.making.flights import LATER, Flights
 from tests.making.skews import SKEWS
-
-LATER = [timedelta(minutes=minutes) for minutes in (1, 7, 13, 29, 41, 59, 90)]
-"""How much later each flight is asked about once more: other rows are known then, other features come of it."""
 
 
 @pytest.mark.parametrize("name", SKEWS)
