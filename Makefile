@@ -6,6 +6,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+EXTRAS := $(foreach extra,delta demo lightgbm onnx postgres sklearn valkey xgboost,--extra $(extra))
 LOCK := $(BIN)/uv pip compile --quiet --no-emit-index-url --generate-hashes --no-strip-extras --python-version 3.11 \
 	--custom-compile-command "make lock"
 
@@ -97,8 +98,9 @@ bench: setup ## run one benchmark and keep its figures: make bench NAME=x
 # --- upkeep ----------------------------------------------------------------------------------------------------------
 
 # Development first, then its subsets held to the same versions. ARGS=--upgrade takes newer ones.
+# PyTorch is heavy and comes in many builds: it is in none of them.
 lock: setup ## compile the three requirements files again (ARGS=--upgrade for newer versions)
-	@$(LOCK) $(ARGS) pyproject.toml --all-extras --group dev -o requirements-dev.txt
+	@$(LOCK) $(ARGS) pyproject.toml $(EXTRAS) --group dev -o requirements-dev.txt
 	@$(LOCK) $(ARGS) pyproject.toml --extra demo -c requirements-dev.txt -o requirements-demo.txt
 	@$(LOCK) $(ARGS) pyproject.toml -c requirements-dev.txt -o requirements.txt
 	@echo "compiled: requirements-dev.txt requirements-demo.txt requirements.txt"

@@ -16,24 +16,23 @@ from lockgate.engine.checking import guards, keys_wanted, quarantines, rules_of,
 from lockgate.engine.children import Job, run_child
 from lockgate.engine.delivery import current_plan, deliver, ensure_endpoint
 from lockgate.engine.examining import examine_somewhere
-from lockgate.engine.jobs import Assembled, Fit, Loaded, Measured, SourceRows, ToExamine
+from lockgate.engine.jobs import Assembled, Fit, Loaded, SourceRows, ToExamine
+from lockgate.engine.judging import Judged, judge_all, stop_on_gates
 from lockgate.engine.machine import environment, machine, processes
 from lockgate.engine.register import check_versions, register, registration
 from lockgate.engine.repository import look
 from lockgate.engine.snapshotting import fetch_gone, fetch_rows, rows_before, said_of, take_source
 from lockgate.engine.walk import Told, Walk
-from lockgate.gates.judge import Case, judge
 from lockgate.kernel.canonical import Digest, canonical, digest_of, short
-from lockgate.kernel.errors import Conflict, GateClosed, NotFound
+from lockgate.kernel.errors import Conflict, NotFound
 from lockgate.kernel.names import nearest
-from lockgate.kernel.verdicts import Verdict
 from lockgate.packages.folder import pack
 from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE
 from lockgate.project.bind import bind
 from lockgate.project.blueprint import Blueprint
 from lockgate.records.check import CheckReport, Stage
 from lockgate.records.features import FeatureSet, FieldKind, TrainingSet
-from lockgate.records.package import Contract, Evidence
+from lockgate.records.package import Contract
 from lockgate.records.release import Release
 from lockgate.records.rollout import TrafficPlan
 from lockgate.records.snapshot import Reading, Snapshot
@@ -315,36 +314,23 @@ class _Made:
         return live[0] if live and live[1].package == self.package_id else None
 
     def gates(self) -> None:
-        """Measure the package and the live one on the same rows, in children; then judge."""
+        """Measure the package, and the live one beside it, then judge."""
         live = self._live()
         self.rival = live[0] if live else None
-        specs = self.blueprint.gates
-        consumed = {
-            "package": self.package_id,
-            "live": live[1].package if live else "none",
-            "training_set": self.set_id,
-            "gates": digest_of([canonical(spec).decode() for spec in specs]),
-            **{f"checks {name}": digest for name, digest in self.report_ids.items()},
-        }
-
-        def work() -> dict[str, Digest]:
-            evidence = self._measure(self.package_id, own_rows=True)
-            if live is not None:
-                evidence += self._measure(live[1].package, own_rows=False)
-            case = Case(
-                package=self.package_id,
-                checks=self._reports(),
-                evidence=tuple(evidence),
-                live=live[1].package if live else None,
-            )
-            verdicts = [judge(spec, case) for spec in specs]
-            made = {f"evidence {i}": self.walk.keep(one) for i, one in enumerate(evidence)}
-            return made | {f"verdict {i}": self.walk.keep(one) for i, one in enumerate(verdicts)}
-
-        made = self.walk.step("gates", consumed, work)
+        judged = Judged(
+            walk=self.walk,
+            blueprint=self.blueprint,
+            package=self.package_id,
+            live=live[1] if live else None,
+            training_set=self.set_id,
+            report_ids=self.report_ids,
+            test=lambda: self._rows_of("test"),
+            sources=self._source_rows,
+        )
+        made = self.walk.step("gates", judged.consumed(), lambda: judge_all(judged))
         self.verdict_ids = tuple(digest for name, digest in made.items() if name.startswith("verdict"))
         self.evidence_ids = tuple(digest for name, digest in made.items() if name.startswith("evidence"))
-        _stop_on_gates(tuple(self.shelf.get(GateVerdict, digest) for digest in self.verdict_ids))
+        stop_on_gates(tuple(self.shelf.get(GateVerdict, digest) for digest in self.verdict_ids))
 
     def register(self) -> None:
         """Let the versions of its features mean what they mean here."""
@@ -483,37 +469,3 @@ class _Made:
     def _live(self) -> tuple[Digest, Release] | None:
         plan = current_plan(self.walk.where, self.blueprint.name)
         return (plan.live, self.shelf.get(Release, plan.live)) if plan else None
-
-    def _measure(self, package: Digest, *, own_rows: bool) -> list[Evidence]:
-        arguments = {
-            "package": package,
-            "package_folder": str(self.shelf.unpack(package)),
-            "test": str(self._rows_of("test")),
-            "sources": self._source_rows(),
-            "slices": sorted({spec.parameters["by"] for spec in self.blueprint.gates if "by" in spec.parameters}),
-            "own_rows": own_rows,
-            "processes": processes(),
-        }
-        scratch = self.walk.scratch / f"measure-{package.removeprefix('sha256:')[:12]}"
-        found = run_child(self._job("measure", arguments), scratch, Measured, self.walk.progress("gates"))
-        now, here = self.walk.where.clock(), machine()
-        values = {"metrics": found.metrics, "reference": found.reference}
-        return [
-            Evidence(package=package, kind=kind, on=self.set_id, at=now, machine=here, values=value)
-            for kind, value in values.items()
-            if value is not None
-        ]
-
-
-def _stop_on_gates(verdicts: tuple[GateVerdict, ...]) -> None:
-    shut = [one for one in verdicts if not one.verdict.opens]
-    if not shut and verdicts:
-        return
-    found = "; ".join(f"{one.gate}: {one.verdict.value}: expected {one.expected}, found {one.found}" for one in shut)
-    msg = f"{len(shut)} gate{'s stay' if len(shut) != 1 else ' stays'} shut; nothing was released"
-    raise GateClosed(
-        msg,
-        expected=f"every gate to say {Verdict.PASS.value}",
-        found=found,
-        way_out="Mend the model or its data, or change what is asked of it.",
-    )

@@ -1,0 +1,133 @@
+"""Measures a package for its gates, in children, and judges it.
+
+- A gate names the kinds of evidence that it judges by; what no gate asks for is not measured.
+- A measurer gives evidence about the package, and about the live one where the two are compared.
+- What can't be measured gives no evidence; its gate is then inconclusive and stays shut.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from lockgate.engine.children import Job, run_child
+from lockgate.engine.jobs import Measured
+from lockgate.engine.machine import machine, processes
+from lockgate.engine.walk import Walk
+from lockgate.gates.judge import Case, judge
+from lockgate.kernel.canonical import Digest, canonical, digest_of
+from lockgate.kernel.errors import GateClosed
+from lockgate.kernel.verdicts import Verdict
+from lockgate.project.blueprint import Blueprint
+from lockgate.records.check import CheckReport
+from lockgate.records.package import Evidence
+from lockgate.records.release import Release
+from lockgate.records.verdict import GateVerdict
+
+__all__ = ["Judged", "judge_all", "stop_on_gates"]
+
+
+class Judged(msgspec.Struct, kw_only=True):
+    """A package that stands before its gates, and all that it can be measured with."""
+
+    walk: Walk
+    blueprint: Blueprint
+    # The package, and the live release, which it is compared with; None before the first.
+    package: Digest
+    live: Release | None
+    # The training set, and what the checks of its stages saw, by stage.
+    training_set: Digest
+    report_ids: dict[str, Digest]
+    # Fetches the test rows, and the rows of every source, to where a child can read them.
+    test: Callable[[], Path]
+    sources: Callable[[], dict[str, object]]
+
+    def consumed(self) -> dict[str, str]:
+        """Give all that decides the verdicts."""
+        return {
+            "package": self.package,
+            "live": self.live.package if self.live else "none",
+            "training_set": self.training_set,
+            "gates": digest_of([canonical(spec).decode() for spec in self.blueprint.gates]),
+            **{f"checks {name}": digest for name, digest in self.report_ids.items()},
+        }
+
+    def evidence(self, package: Digest, kind: str, values: dict[str, object]) -> Evidence:
+        """Give evidence that was measured here and now, on the test rows."""
+        now = self.walk.where.clock()
+        return Evidence(package=package, kind=kind, on=self.training_set, at=now, machine=machine(), values=values)
+
+
+Measurer = Callable[[Judged], list[Evidence]]
+
+
+def judge_all(judged: Judged) -> dict[str, Digest]:
+    """Measure what the gates ask for, judge, and keep both; gives digests by role."""
+    shelf, walk = judged.walk.where.shelf, judged.walk
+    wanted = {kind for spec in judged.blueprint.gates for kind in _WANTS.get(spec.kind, ())}
+    evidence = [one for kind, measurer in MEASURERS.items() if kind in wanted for one in measurer(judged)]
+    case = Case(
+        package=judged.package,
+        checks=tuple(shelf.get(CheckReport, digest) for digest in judged.report_ids.values()),
+        evidence=tuple(evidence),
+        live=judged.live.package if judged.live else None,
+    )
+    verdicts = [judge(spec, case) for spec in judged.blueprint.gates]
+    made = {f"evidence {i}": walk.keep(one) for i, one in enumerate(evidence)}
+    return made | {f"verdict {i}": walk.keep(one) for i, one in enumerate(verdicts)}
+
+
+def stop_on_gates(verdicts: tuple[GateVerdict, ...]) -> None:
+    """Refuse to go on where a gate stays shut, or where there is none.
+
+    Raises:
+        GateClosed: with what was expected and found.
+    """
+    shut = [one for one in verdicts if not one.verdict.opens]
+    if not shut and verdicts:
+        return
+    found = "; ".join(f"{one.gate}: {one.verdict.value}: expected {one.expected}, found {one.found}" for one in shut)
+    msg = f"{len(shut)} gate{'s stay' if len(shut) != 1 else ' stays'} shut; nothing was released"
+    raise GateClosed(
+        msg,
+        expected=f"every gate to say {Verdict.PASS.value}",
+        found=found,
+        way_out="Mend the model or its data, or change what is asked of it.",
+    )
+
+
+def _answers(judged: Judged) -> list[Evidence]:
+    """Ask the package, and the live one, the test rows: metrics, and the answers of the fitted object."""
+    found = _measured(judged, judged.package, own_rows=True)
+    if judged.live is not None:
+        found += _measured(judged, judged.live.package, own_rows=False)
+    return found
+
+
+def _measured(judged: Judged, package: Digest, *, own_rows: bool) -> list[Evidence]:
+    walk, specs = judged.walk, judged.blueprint.gates
+    arguments = {
+        "package": package,
+        "package_folder": str(walk.where.shelf.unpack(package)),
+        "test": str(judged.test()),
+        "sources": judged.sources(),
+        "slices": sorted({spec.parameters["by"] for spec in specs if "by" in spec.parameters}),
+        "own_rows": own_rows,
+        "processes": processes(),
+    }
+    scratch = walk.scratch / f"measure-{package.removeprefix('sha256:')[:12]}"
+    job = Job(kind="measure", folder=walk.line.folder, arguments=arguments)
+    found = run_child(job, scratch, Measured, walk.progress("gates"))
+    values = {"metrics": found.metrics, "reference": found.reference}
+    return [judged.evidence(package, kind, value) for kind, value in values.items() if value is not None]
+
+
+MEASURERS: dict[str, Measurer] = {"answers": _answers}
+"""Every measurer, by name, in the order in which they run."""
+
+_WANTS: dict[str, tuple[str, ...]] = {
+    "metric": ("answers",),
+    "no_worse_than_live": ("answers",),
+    "reference_answers": ("answers",),
+}
+"""For each kind of gate the measurers whose evidence it judges by."""
