@@ -70,7 +70,7 @@ def materialise(spec: SourceSpec, reference: TableReference, folder: Path) -> li
     made: list[tuple[str, datetime | None]] = []
     for number, (floor, seen, paths) in enumerate(_groups(reference.files)):
         try:
-            rows = stamped(spec, pl.scan_parquet(paths), floor, seen)
+            rows = stamped(spec, pl.scan_parquet(paths, glob=False), floor, seen)
             if reference.known_by is not None:
                 rows = rows.filter(pl.col(AVAILABLE) <= reference.known_by)
             raised = declared(spec) < pl.col(AVAILABLE) if spec.clocked else pl.lit(value=False)
