@@ -42,12 +42,15 @@ from lockgate.records.package import Contract, Reference
 from lockgate.records.release import Release
 from lockgate.records.rollout import Endpoint, LiveLevel, TrafficPlan
 from lockgate.records.source import SourceSpec
+from lockgate.records.training import Environment
 from tests.making.readers import by_function
 
 NAME = "flight-delay"
 START = datetime(2013, 3, 1, 8, tzinfo=UTC)
 ORIGINS = ("EWR", "JFK", "LGA")
 CARRIERS = ("AA", "B6", "UA")
+
+ENVIRONMENT = Environment(python="3.11.7", packages={"lockgate": "0.1.0", "scikit-learn": "1.8.0"})
 
 _NOTHING = sha256(b"")
 
@@ -174,7 +177,7 @@ def _content(name: str, seed: int, *, windows: bool) -> tuple[dict[str, bytes], 
             encode_seed("weather", seeds),
         ]
     )
-    digests = dict.fromkeys(("training_set", "code", "environment"), _NOTHING)
+    digests = {"training_set": _NOTHING, "code": _NOTHING, "environment": digest_of(ENVIRONMENT)}
     return files, {"project": name, "format": "skops/1", "parameters": {"seed": seed}, **digests}
 
 

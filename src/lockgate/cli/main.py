@@ -13,6 +13,7 @@ from lockgate.cli.groups.check import check_app
 from lockgate.cli.groups.endpoint import endpoint_app
 from lockgate.cli.groups.feature import feature_app
 from lockgate.cli.groups.log import log_app
+from lockgate.cli.groups.package import package_app
 from lockgate.cli.groups.snapshot import snapshot_app
 from lockgate.cli.groups.token import token_app
 from lockgate.cli.options import STATE, Anew, Json, State, ask, show
@@ -32,6 +33,7 @@ app.add_typer(log_app, name="log")
 app.add_typer(token_app, name="token")
 app.add_typer(feature_app, name="feature")
 app.add_typer(snapshot_app, name="snapshot")
+app.add_typer(package_app, name="package")
 app.add_typer(check_app, name="check")
 
 Ledger = Annotated[

@@ -13,12 +13,16 @@ __all__ = ["endpoint", "explanation", "gates", "metrics", "overview", "rolled_ba
 
 
 def safe(found: Any) -> Any:  # noqa: ANN401 - JSON
-    """Keep what callers and users wrote from being read as markup."""
+    """Keep what callers and users wrote from being read as markup, or by the terminal."""
     if isinstance(found, dict):
         return {name: safe(value) for name, value in found.items()}
     if isinstance(found, list):
         return [safe(value) for value in found]
-    return escape(found) if isinstance(found, str) else found
+    return escape("".join(map(_shown, found))) if isinstance(found, str) else found
+
+
+def _shown(character: str) -> str:
+    return character if character.isprintable() or character == "\n" else "?"
 
 
 _COLOURS = {"pass": "green", "warn": "yellow", "inconclusive": "yellow", "fail": "red"}

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from lockgate.engine.delivery import current_plan, endpoint_names
 from lockgate.engine.explain import find_prediction
 from lockgate.engine.installation import Installation
+from lockgate.engine.naming import find_release
 from lockgate.kernel.canonical import Digest, Instant, parse
 from lockgate.kernel.errors import NotFound
 from lockgate.kernel.ids import id_parts
@@ -19,8 +19,6 @@ from lockgate.records.snapshot import Snapshot
 from lockgate.records.training import TrainingRun
 
 __all__ = ["Traced", "contract_of", "trace"]
-
-_ALL = 100_000
 
 
 class SnapshotBehind(msgspec.Struct, kw_only=True):
@@ -95,22 +93,7 @@ def _find(where: Installation, what: str) -> tuple[Digest, str]:
     if id_parts(what) is not None:
         _, found = find_prediction(where, what)
         return f"sha256:{found.release.hex()}", found.id
-    project, _, version = what.partition("@")
-    if project in endpoint_names(where):
-        plan = current_plan(where, project)
-        releases = where.shelf.ledger.records.latest("release", subject=project, limit=_ALL)
-        if not version and plan is not None:
-            return plan.live, ""
-        named = [(one.id, parse(one.body, Release).name) for one in releases]
-        found_ids = [digest for digest, name in named if not version or name == version]
-        if found_ids:
-            return found_ids[0], ""
-        msg = f"{project} has no release {version}".strip()
-        raise NotFound(msg, expected=", ".join(name for _, name in named) or "a release", found=version or "none")
-    if where.shelf.ledger.records.get("release", what) is not None:
-        return what, ""
-    msg = f"There is no project, release or prediction {what}"
-    raise NotFound(msg, found=what, way_out=nearest(project, endpoint_names(where)))
+    return find_release(where, what), ""
 
 
 def _only(whole: Lineage, column: str) -> Lineage:

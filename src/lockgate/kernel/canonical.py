@@ -79,7 +79,7 @@ def parse(data: bytes, kind: type[T], *, digest: Digest | None = None) -> T:
         raise Corrupt(msg, expected=digest, found=found)
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError) as error:
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError, UnicodeError) as error:
         msg = f"These bytes are not a {kind.__name__}"
         raise Malformed(msg, found=str(error)) from error
 

@@ -54,6 +54,10 @@ class StateFolder(msgspec.Struct, frozen=True):
         """The public keys that are trusted."""
         return self.root / "trust"
 
+    def public_key(self, key: str) -> Path:
+        """A public key that is trusted, where it was put there by us: its file is named after the key's id."""
+        return self.trust / f"{key[:16]}.pub"
+
     @property
     def grants(self) -> Path:
         """Who may do what."""

@@ -2,12 +2,13 @@
 
 - The id is the sha256 of `manifest.json`, canonical JSON; every file is named there with its digest.
 - Nothing is parsed before its digest has been compared; what was compared is what is parsed (files are read once).
-- Paths are plain names with forward slashes; a link in a file's place is not followed; files that the manifest does
-  not name are ignored.
+- Paths are plain names with forward slashes; no link on the way is followed, and nothing but a plain file is read;
+  files that the manifest does not name are ignored.
 """
 
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,13 @@ from lockgate.kernel.errors import Corrupt, Malformed, NotFound
 from lockgate.kernel.folders import replace_file
 from lockgate.records.package import Package, PackageFile
 
-__all__ = ["MANIFEST", "PackageReader", "pack"]
+__all__ = ["ENVELOPE", "ENVIRONMENT", "MANIFEST", "PackageReader", "pack", "read_part"]
 
 MANIFEST = "manifest.json"
+ENVELOPE = "release.json"
+"""Beside the manifest of a package that was exported: its signed release."""
+ENVIRONMENT = "environment.json"
+"""Likewise: the environment that it was built in."""
 
 _PATH = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(/[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)*")
 _LARGEST_MANIFEST = 1 << 20
@@ -84,17 +89,41 @@ class PackageReader:
             self.read(file.path)
 
     def _bytes(self, path: str, limit: int) -> bytes:
-        """Read a file, one byte over its limit at most, so that a grown file costs nothing."""
         try:
-            descriptor = os.open(self.folder / path, os.O_RDONLY | os.O_NOFOLLOW)
-            with os.fdopen(descriptor, "rb") as file:
-                return file.read(limit + 1)
+            return read_part(self.folder, path, limit)
         except OSError as error:
             msg = f"{path} of package {short(self.digest)} can't be read"
             raise NotFound(msg, found=str(error), way_out="Fetch the package again.") from error
 
 
+def read_part(folder: Path, path: str, limit: int) -> bytes:
+    """Read a plain file inside a folder, one byte over its limit at most, so that a grown file costs nothing.
+
+    No link inside the folder is followed, neither to a file nor to a folder.
+
+    Raises:
+        OSError: there is none, or something else in its place.
+    """
+    *steps, name = path.split("/")
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for step in steps:
+            inner = os.open(step, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
+            os.close(place)
+            place = inner
+        # Not to wait for whoever might write to a pipe.
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+    finally:
+        os.close(place)
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            msg = f"{path} is no plain file"
+            raise OSError(msg)
+        return file.read(min(limit, found.st_size) + 1)
+
+
 def _check_path(path: str) -> None:
-    if _PATH.fullmatch(path) is None or path == MANIFEST:
+    if _PATH.fullmatch(path) is None or path in {MANIFEST, ENVELOPE, ENVIRONMENT}:
         msg = f"A package can't have a file named {path!r}"
         raise Malformed(msg, expected="letters, digits, - and _, with dots inside, joined by forward slashes")

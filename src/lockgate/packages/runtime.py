@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lockgate.features.online import Encoder, RawFeatures, TableRows, fuse
 from lockgate.features.series import Told
 from lockgate.kernel.canonical import Digest, parse
-from lockgate.kernel.errors import Failed, Invalid
+from lockgate.kernel.errors import Failed, Invalid, Malformed
 from lockgate.packages.folder import PackageReader
 from lockgate.packages.formats import FORMATS, Scorer
 from lockgate.records.package import Contract, Package, Reference
@@ -34,6 +34,8 @@ __all__ = [
 CONTRACT = "contract.json"
 MODEL = "model.bin"
 REFERENCE = "reference.json"
+
+T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TABLES = "tables/"
@@ -115,7 +117,8 @@ def load_package(folder: Path, digest: Digest) -> LoadedPackage:
     loaded = LoadedPackage(digest, reader.package, contract, form.load(reader.read(MODEL), contract.task))
     for file in reader.package.files:
         if file.path.startswith(_TABLES):
-            loaded.tables[_source(file.path)] = _decode_table(reader.read(file.path))
+            rows = _unpacked(file.path, reader.read(file.path), list[tuple[str | int, tuple[Any, ...]]])
+            loaded.tables[_source(file.path)] = dict(rows)
         elif file.path.startswith(_SEEDS):
             # Ingest puts them into the online store; a package that is not whole does not serve.
             reader.read(file.path)
@@ -150,7 +153,7 @@ def read_seeds(reader: PackageReader) -> Iterator[Told]:
     for file in reader.package.files:
         if file.path.startswith(_SEEDS):
             source = _source(file.path)
-            for row in msgspec.msgpack.decode(reader.read(file.path), type=list[SeedRow]):
+            for row in _unpacked(file.path, reader.read(file.path), list[SeedRow]):
                 yield Told(source, row.key, row.event_time, row.available_time, _in_micros(row.values))
 
 
@@ -174,8 +177,12 @@ def encode_seed(source: str, rows: Sequence[SeedRow]) -> tuple[str, bytes]:
     return f"{_SEEDS}{_file_name(source)}", msgspec.msgpack.encode(list(rows), order="deterministic")
 
 
-def _decode_table(data: bytes) -> TableRows:
-    return dict(msgspec.msgpack.decode(data, type=list[tuple[str | int, tuple[Any, ...]]]))
+def _unpacked(path: str, data: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError, UnicodeError) as error:
+        msg = f"{path} of a package does not hold rows"
+        raise Malformed(msg, found=str(error)) from error
 
 
 def _file_name(source: str) -> str:

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -62,18 +63,18 @@ class Trust:
     @classmethod
     def read(cls, folder: Path) -> "Trust":
         """Read a trust store: every `*.pub` (PEM) in a folder; none there, nothing is trusted."""
-        keys = {}
-        for path in sorted(folder.glob("*.pub")):
-            try:
-                key = load_pem_public_key(path.read_bytes())
-            except ValueError as error:
-                msg = f"{path} is no public key"
-                raise Malformed(msg, expected="PEM of an Ed25519 public key", found=str(error)) from error
-            if not isinstance(key, Ed25519PublicKey):
-                msg = f"{path} is no Ed25519 public key"
-                raise Malformed(msg, expected="PEM of an Ed25519 public key", found=type(key).__name__)
-            keys[_key_id(key)] = key
-        return cls(keys)
+        return cls.of(sorted(folder.glob("*.pub")))
+
+    @classmethod
+    def of(cls, paths: Iterable[Path]) -> "Trust":
+        """Trust the keys of some files (PEM).
+
+        Raises:
+            NotFound: a file can't be read.
+            Malformed: one is no Ed25519 public key.
+        """
+        keys = [_public_key(path) for path in paths]
+        return cls({_key_id(key): key for key in keys})
 
     def verify(self, data: bytes) -> Release:
         """Give the release that an envelope's bytes carry.
@@ -83,7 +84,7 @@ class Trust:
             Malformed: it was signed, but is no release.
         """
         envelope = _envelope(data)
-        payload = self._signed_payload(envelope)
+        payload, _ = self._signed_payload(envelope)
         statement = parse(payload, _Statement)
         subject = {"sha256": statement.predicate.package.removeprefix("sha256:")}
         if (statement.type, statement.predicateType) != (STATEMENT_TYPE, PREDICATE_TYPE) or [
@@ -93,7 +94,16 @@ class Trust:
             raise Malformed(msg, expected=str(subject), found=str([one.digest for one in statement.subject]))
         return statement.predicate
 
-    def _signed_payload(self, envelope: Envelope) -> bytes:
+    def signer(self, data: bytes) -> str:
+        """Give the id of the trusted key that signed an envelope.
+
+        Raises:
+            Untrusted: none did.
+        """
+        return self._signed_payload(_envelope(data))[1]
+
+    def _signed_payload(self, envelope: Envelope) -> tuple[bytes, str]:
+        """Give what was signed, and the id of the key that did."""
         try:
             payload = base64.b64decode(envelope.payload, validate=True)
             for signature in envelope.signatures:
@@ -102,7 +112,7 @@ class Trust:
                     key.verify(
                         base64.b64decode(signature.sig, validate=True), _encoding(envelope.payload_type, payload)
                     )
-                    return payload
+                    return payload, signature.keyid
         except (InvalidSignature, ValueError) as error:
             msg = "The signature of this release does not hold"
             raise Untrusted(msg, expected="the bytes that were signed", found="other bytes") from error
@@ -181,10 +191,25 @@ def signing_key(path: Path) -> Ed25519PrivateKey:
     return key
 
 
+def _public_key(path: Path) -> Ed25519PublicKey:
+    try:
+        key = load_pem_public_key(path.read_bytes())
+    except OSError as error:
+        msg = f"The public key {path} can't be read"
+        raise NotFound(msg, expected="PEM of an Ed25519 public key", found=str(error)) from error
+    except ValueError as error:
+        msg = f"{path} is no public key"
+        raise Malformed(msg, expected="PEM of an Ed25519 public key", found=str(error)) from error
+    if not isinstance(key, Ed25519PublicKey):
+        msg = f"{path} is no Ed25519 public key"
+        raise Malformed(msg, expected="PEM of an Ed25519 public key", found=type(key).__name__)
+    return key
+
+
 def _envelope(data: bytes) -> Envelope:
     try:
         return msgspec.json.decode(data, type=Envelope)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         msg = "These bytes are no signed release"
         raise Untrusted(msg, expected="a DSSE envelope", found=str(error)) from error
 

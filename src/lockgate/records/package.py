@@ -1,6 +1,6 @@
 """A package: all that an endpoint needs of a model. Content only; what was measured about it is evidence, beside it."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -53,7 +53,7 @@ class PackageFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     # The digest of its bytes.
     digest: Digest
     # Its size.
-    bytes: int
+    bytes: Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Package(Record, tag="package/1", frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from lockgate.engine.api.caller import needs
 from lockgate.engine.api.door import Door
 from lockgate.engine.api.features import add_feature_routes
 from lockgate.engine.api.once import once
+from lockgate.engine.api.packages import add_package_routes
 from lockgate.engine.api.snapshots import add_snapshot_routes
 from lockgate.engine.comparisons import Comparisons, Question
 from lockgate.engine.delivery import create_endpoint, current_plan, deliver, find_endpoint
@@ -112,6 +113,7 @@ def make_app(where: Installation, runner: Runner, port: int = 80) -> FastAPI:
     _add_changes(app, where, runner)
     add_feature_routes(app, where)
     add_snapshot_routes(app, where)
+    add_package_routes(app, where)
     _add_checks(app, where)
     return app
 
