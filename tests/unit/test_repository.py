@@ -17,7 +17,7 @@ LONGEST_FILE = 600
 LONGEST_FUNCTION = 60
 
 # A pinned package, a hash, a comment: nothing else stands in a requirements file.
-REQUIREMENT = re.compile(r"[a-z0-9-]+(\[[a-z,]+\])?==[0-9][0-9A-Za-z.+!]*( ; [^/@]+)? \\")
+REQUIREMENT = re.compile(r"[a-z0-9-]+(\[[a-z,-]+\])?==[0-9][0-9A-Za-z.+!]*( ; [^/@]+)? \\")
 HASH = re.compile(r" {4}--hash=sha256:[0-9a-f]{64}( \\)?")
 COMMENT = re.compile(r" *#[^/@]*")
 HOST = re.compile(r"://|@|[\w-]+\.(com|org|net|io|dev|local)\b|localhost|\b\d+\.\d+\.\d+\.\d+:\d+")
