@@ -50,7 +50,10 @@ class _Skops:
     def load(self, data: bytes, task: str) -> Scorer:
         import skops.io  # noqa: PLC0415 - the model's own library, only with the model
 
+        from lockgate.packages.zipped import check_unpacked  # noqa: PLC0415 - likewise
+
         try:
+            check_unpacked(data)
             unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - _ALLOWED)
             model = None if unknown else skops.io.loads(data, trusted=sorted(_ALLOWED))
         except (
