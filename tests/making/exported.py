@@ -13,7 +13,7 @@ from lockgate.records.release import Release
 from tests.making.package import ENVIRONMENT as BUILT_IN
 from tests.making.package import START, make_release
 
-__all__ = ["PARTS", "Parcel", "make_parcel", "public_key", "sign_over"]
+__all__ = ["FILES", "PARTS", "Parcel", "make_parcel", "public_key", "sign_over"]
 
 
 class Parcel(msgspec.Struct, frozen=True):
@@ -28,16 +28,10 @@ class Parcel(msgspec.Struct, frozen=True):
     package: Digest
 
 
-PARTS = (
-    MANIFEST,
-    ENVELOPE,
-    ENVIRONMENT,
-    "contract.json",
-    "model.bin",
-    "reference.json",
-    "seeds/weather.msgpack",
-    "tables/planes.msgpack",
-)
+FILES = ("contract.json", "model.bin", "reference.json", "seeds/weather.msgpack", "tables/planes.msgpack")
+"""What its manifest names."""
+
+PARTS = (MANIFEST, ENVELOPE, ENVIRONMENT, *FILES)
 """Every file of one."""
 
 

@@ -30,18 +30,18 @@ def fuse(request: RequestSpec, features: FeatureSet) -> RawFeatures:
     Raises:
         Invalid: a feature's code is not a closed function.
     """
+    names = _Names(request, features)
     scope: dict[str, Any] = {"NULL": ERRORS_THAT_MEAN_NULL}
     lines = ["def fused(row, known):"]
-    lines.append(f"    {', '.join(f'f_{field.name}' for field in request.fields)}, = row")
-    given = _given_names(features)
+    lines.append(f"    {', '.join(names.fields.values())}, = row")
     for number, known in enumerate(_by_place(features)):
-        lines.append(f"    {', '.join(given[one] for one in known)}, = known[{number}]")
-    for feature in features.features:
-        scope[f"call_{feature.name}"] = open_closed(feature.code.name, feature.code.source, feature.code.literals)
-        arguments = ", ".join(_name(given, one.kind, one.source, one.name) for one in feature.inputs)
-        lines.append(f"    try: v_{feature.name} = call_{feature.name}({arguments})")
-        lines.append(f"    except NULL: v_{feature.name} = None")
-    columns = [_name(given, one.kind, one.source, one.origin) for one in features.columns]
+        lines.append(f"    {', '.join(names.given[one] for one in known)}, = known[{number}]")
+    for place, feature in enumerate(features.features):
+        scope[f"call{place}"] = open_closed(feature.code.name, feature.code.source, feature.code.literals)
+        arguments = ", ".join(names.of(one.kind, one.source, one.name) for one in feature.inputs)
+        lines.append(f"    try: v{place} = call{place}({arguments})")
+        lines.append(f"    except NULL: v{place} = None")
+    columns = [names.of(one.kind, one.source, one.origin) for one in features.columns]
     lines.append(f"    return ({', '.join(columns)},)")
     exec(compile("\n".join(lines), "<fused features>", "exec"), scope)  # noqa: S102 - our own text over verified functions
     fused: RawFeatures = scope["fused"]
@@ -58,19 +58,22 @@ def _by_place(features: FeatureSet) -> list[list[_Given]]:
     return found + [[(InputKind.WINDOW, one.name, column.name) for column in one.columns] for one in features.windows]
 
 
-def _given_names(features: FeatureSet) -> dict[_Given, str]:
-    """Name given values by their place: column names of a source need not be Python names."""
-    return {
-        column: f"g{number}_{place}"
-        for number, columns in enumerate(_by_place(features))
-        for place, column in enumerate(columns)
-    }
+class _Names:
+    """Names values by their place: names of fields, features and columns are text, and never become code."""
 
+    def __init__(self, request: RequestSpec, features: FeatureSet) -> None:
+        self.fields = {field.name: f"f{place}" for place, field in enumerate(request.fields)}
+        self.features = {feature.name: f"v{place}" for place, feature in enumerate(features.features)}
+        self.given = {
+            column: f"g{number}_{place}"
+            for number, columns in enumerate(_by_place(features))
+            for place, column in enumerate(columns)
+        }
 
-def _name(given: Mapping[_Given, str], kind: InputKind, source: str, name: str) -> str:
-    if kind in {InputKind.LOOKUP, InputKind.WINDOW}:
-        return given[kind, source, name]
-    return f"f_{name}" if kind is InputKind.FIELD else f"v_{name}"
+    def of(self, kind: InputKind, source: str, name: str) -> str:
+        if kind in {InputKind.LOOKUP, InputKind.WINDOW}:
+            return self.given[kind, source, name]
+        return self.fields[name] if kind is InputKind.FIELD else self.features[name]
 
 
 class Encoder:

@@ -78,9 +78,10 @@ class PackageReader:
             msg = f"Package {short(self.digest)} has no file {path}"
             raise NotFound(msg, expected=", ".join(file.path for file in self.package.files))
         data = self._bytes(path, listed.bytes)
-        if (found := sha256(data)) != listed.digest:
+        if (found := sha256(data)) != listed.digest or len(data) != listed.bytes:
             msg = f"{path} of package {short(self.digest)} is not what was packed; nothing of it was parsed"
-            raise Corrupt(msg, expected=listed.digest, found=found, way_out="Fetch the package again.")
+            expected, found = f"{listed.digest}, {listed.bytes:,} bytes", f"{found}, {len(data):,} bytes"
+            raise Corrupt(msg, expected=expected, found=found, way_out="Fetch the package again.")
         return data
 
     def verify(self) -> None:

@@ -10,10 +10,14 @@ import re
 import zipfile
 from typing import Any
 
-__all__ = ["deterministic"]
+from lockgate.kernel.errors import TooLarge
+
+__all__ = ["check_unpacked", "deterministic"]
 
 _SCHEMA = "schema.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_ALWAYS = 64 << 20
+_TIMES = 100
 _MEMBER = re.compile(r"(\d+)(\.\w+)")
 
 
@@ -31,6 +35,21 @@ def deterministic(data: bytes) -> bytes:
         for name in sorted(renamed):
             archive.writestr(_member(name), renamed[name])
     return target.getvalue()
+
+
+def check_unpacked(data: bytes) -> None:
+    """Refuse a zip that would become far more than it is; no member is read past the size that is stated for it.
+
+    Raises:
+        TooLarge: it would.
+        zipfile.BadZipFile: it is none.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    most = max(_ALWAYS, _TIMES * len(data))
+    if size > most:
+        msg = "This archive would unpack to far more than it is; nothing of it was unpacked"
+        raise TooLarge(msg, expected=f"{most:,} bytes at most", found=f"{size:,} bytes")
 
 
 def _member(name: str) -> zipfile.ZipInfo:

@@ -12,6 +12,7 @@ from lockgate.features.store import Readable
 from lockgate.kernel.canonical import Digest, digest_of, parse, short
 from lockgate.kernel.errors import Conflict, Failed, Invalid, LockgateError, NotFound, Untrusted
 from lockgate.kernel.folders import StateFolder
+from lockgate.packages.folder import read_part
 from lockgate.packages.runtime import load_package
 from lockgate.packages.signing import Trust
 from lockgate.records.release import Release
@@ -19,6 +20,8 @@ from lockgate.records.rollout import Endpoint, TrafficPlan
 from lockgate.serving.version import Version
 
 __all__ = ["check_successor", "load_version", "read_endpoint", "read_plan", "read_release"]
+
+_LARGEST = 1 << 20
 
 
 def read_plan(state: StateFolder, name: str) -> TrafficPlan:
@@ -120,6 +123,6 @@ def _check_named(release: Release, endpoint: str, digest: Digest) -> None:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_part(path.parent, path.name, _LARGEST)
     except OSError as error:
         raise NotFound(f"{path.name} can't be read", expected=f"the file {path}", found=str(error)) from error

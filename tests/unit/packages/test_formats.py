@@ -24,12 +24,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from lockgate.kernel.canonical import canonical, sha256
-from lockgate.kernel.errors import Invalid, LockgateError
+from lockgate.kernel.errors import Invalid, LockgateError, TooLarge
 from lockgate.packages.folder import pack
 from lockgate.packages.formats.protocol import Stored
 from lockgate.packages.formats.table import FORMATS
 from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE, load_package
-from lockgate.packages.zipped import deterministic
+from lockgate.packages.zipped import check_unpacked, deterministic
 from tests.making.package import contract, trained
 
 SKOPS = FORMATS["skops/1"]
@@ -211,6 +211,16 @@ def test_a_pickle_in_the_models_place_is_not_executed(what: str, tmp_path: Path)
 def test_a_file_that_is_no_model_is_refused_in_words(data: bytes) -> None:
     with pytest.raises(LockgateError):
         SKOPS.load(Stored(data), "binary")
+
+
+def test_an_archive_that_would_unpack_to_far_more_than_it_is_is_not_unpacked() -> None:
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("schema.json", bytes(65 << 20))
+
+    with pytest.raises(TooLarge, match="nothing of it was unpacked"):
+        SKOPS.load(Stored(bomb.getvalue()), "binary")
+    check_unpacked(trained(1)[0])
 
 
 SCRIPT = """

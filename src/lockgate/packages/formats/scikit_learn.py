@@ -31,8 +31,11 @@ class _Skops:
     def load(self, stored: Stored, task: str) -> Scorer:
         import skops.io  # noqa: PLC0415 - the model's own library, only with the model
 
+        from lockgate.packages.zipped import check_unpacked  # noqa: PLC0415 - likewise
+
         data = stored.data
         try:
+            check_unpacked(data)
             unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - _ALLOWED)
             model = None if unknown else skops.io.loads(data, trusted=sorted(_ALLOWED))
         except (
