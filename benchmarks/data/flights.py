@@ -23,7 +23,7 @@ from lockgate.features.series import pack_horizon
 from lockgate.features.store import OnlineStore
 from lockgate.kernel.canonical import canonical, sha256
 from lockgate.packages.folder import pack
-from lockgate.packages.formats import FORMATS
+from lockgate.packages.formats.table import FORMATS
 from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE, encode_table, load_package
 from lockgate.project.bind import bind
 from lockgate.project.blueprint import Blueprint
@@ -172,7 +172,7 @@ def _small_model(year: Flights) -> tuple[bytes, Reference]:
     asked = x[:4]
     answers = model.predict_proba(asked)[:, 1]
     rows = tuple(tuple(None if np.isnan(value) else float(value) for value in row) for row in asked)
-    return FORMATS["skops/1"].dump(model), Reference(x=rows, scores=tuple(map(float, answers)), tolerance=1e-9)
+    return FORMATS["skops/1"].dump(model).data, Reference(x=rows, scores=tuple(map(float, answers)), tolerance=1e-9)
 
 
 @contextmanager

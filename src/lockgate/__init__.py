@@ -1,7 +1,7 @@
 """From a commit to verified live answers, and keeping them right: the words a project file is written with."""
 
 from lockgate.declare.features import feature
-from lockgate.declare.fitting import Fitted, Parameters, TrainingSet, fitted, last
+from lockgate.declare.fitting import Fitted, Parameters, TorchModel, TrainingSet, fitted, last, torch_model
 from lockgate.declare.gates import metric, no_worse_than_live
 from lockgate.declare.project import Project
 from lockgate.declare.readers import csv, delta, parquet, sql
@@ -33,6 +33,7 @@ __all__ = [
     "Fitted",
     "Parameters",
     "Project",
+    "TorchModel",
     "TrainingSet",
     "between",
     "csv",
@@ -60,6 +61,7 @@ __all__ = [
     "row_loss",
     "rules_from",
     "sql",
+    "torch_model",
     "typed",
     "unique",
     "unseen",

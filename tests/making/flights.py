@@ -120,7 +120,7 @@ def packed(trees: int = 20) -> _Packed:
         task=blueprint.model.task,
         threshold=blueprint.model.threshold,
     )
-    files = {CONTRACT: canonical(contract), MODEL: fitted.model, REFERENCE: canonical(fitted.reference)}
+    files = {CONTRACT: canonical(contract), MODEL: fitted.model.data, REFERENCE: canonical(fitted.reference)}
     files |= travelling(blueprint.request, features, rows, SHIPPED)
     nothing = dict.fromkeys(("training_set", "code", "environment"), sha256(b""))
     manifest = {"project": NAME, "format": fitted.format, "parameters": spec.parameters, **nothing}

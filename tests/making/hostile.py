@@ -29,7 +29,7 @@ from sklearn.preprocessing import FunctionTransformer
 from lockgate.kernel.canonical import canonical, parse, sha256
 from lockgate.kernel.folders import replace_file
 from lockgate.packages.folder import ENVELOPE, ENVIRONMENT, MANIFEST
-from lockgate.packages.formats import FORMATS
+from lockgate.packages.formats.table import FORMATS
 from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE
 from lockgate.packages.signing import make_key
 from lockgate.records.features import Code
@@ -85,7 +85,7 @@ def _joblib(canary: Path) -> bytes:
 def _skops(canary: Path) -> bytes:
     """Give a pipeline whose first step is a command, as skops stores it."""
     step = FunctionTransformer(functools.partial(os.system, f"touch {canary}"))
-    return FORMATS["skops/1"].dump(make_pipeline(step, LogisticRegression()))
+    return FORMATS["skops/1"].dump(make_pipeline(step, LogisticRegression())).data
 
 
 def _archive(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:

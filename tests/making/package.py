@@ -16,7 +16,7 @@ from lockgate.kernel.access import Grant, Scope, mint
 from lockgate.kernel.canonical import Digest, canonical, digest_of, parse, sha256
 from lockgate.kernel.folders import StateFolder, replace_file
 from lockgate.packages.folder import pack
-from lockgate.packages.formats import FORMATS
+from lockgate.packages.formats.table import FORMATS
 from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE, SeedRow, encode_seed, encode_table
 from lockgate.packages.signing import make_key, sign, signing_key
 from lockgate.records.check import Rule
@@ -200,7 +200,7 @@ def trained(seed: int) -> tuple[bytes, Reference]:
     model = HistGradientBoostingClassifier(max_iter=20, random_state=seed).fit(x, y)
     rows = tuple(tuple(None if np.isnan(v) else float(v) for v in row) for row in x[:20])
     scores = tuple(float(score) for score in model.predict_proba(x[:20])[:, 1])
-    return FORMATS["skops/1"].dump(model), Reference(x=rows, scores=scores, tolerance=1e-9)
+    return FORMATS["skops/1"].dump(model).data, Reference(x=rows, scores=scores, tolerance=1e-9)
 
 
 def contract() -> Contract:

@@ -22,7 +22,8 @@ from lockgate.kernel.ids import IdMaker
 from lockgate.monitoring.deriving import Side
 from lockgate.monitoring.parity import compare
 from lockgate.monitoring.span import Span
-from lockgate.packages.formats import FORMATS
+from lockgate.packages.formats.protocol import Stored
+from lockgate.packages.formats.table import FORMATS
 from lockgate.packages.runtime import LoadedPackage
 from lockgate.records.features import Aggregate, FieldKind, WindowColumn
 from lockgate.records.monitoring import ParityLine, ParityReport
@@ -79,7 +80,7 @@ def package(seed: int = 1) -> LoadedPackage:
         environment=nothing,
         parameters={},
     )
-    found = LoadedPackage(nothing, manifest, contract(), FORMATS["skops/1"].load(data, "binary"))
+    found = LoadedPackage(nothing, manifest, contract(), FORMATS["skops/1"].load(Stored(data), "binary"))
     found.tables["planes"] = {f"N{number}A": (1990 + number,) for number in range(6)}
     found.reference_result = {"tolerance": reference.tolerance}
     return found

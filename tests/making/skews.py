@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.features.online import Encoder
-from lockgate.packages.formats import Scorer
+from lockgate.packages.formats.protocol import Scorer
 from lockgate.records.monitoring import ParityCause, ParityClass
 from lockgate.records.prediction import Known
 from lockgate.serving.version import Question, Seen, Version

@@ -87,7 +87,7 @@ def pack_fitted(folder: Path) -> Digest:
     rows = history()
     files = {
         CONTRACT: canonical(contract()),
-        MODEL: fitted().model,
+        MODEL: fitted().model.data,
         REFERENCE: canonical(fitted().reference),
     }
     files |= travelling(blueprint().request, bound(), rows, known_until(rows))

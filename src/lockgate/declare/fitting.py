@@ -11,7 +11,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Fitted", "LastSpan", "ModelWanted", "Parameters", "TrainingSet", "fitted", "last"]
+__all__ = [
+    "Fitted",
+    "LastSpan",
+    "ModelWanted",
+    "Parameters",
+    "TorchModel",
+    "TrainingSet",
+    "fitted",
+    "last",
+    "torch_model",
+]
 
 Parameters = Mapping[str, Any]
 """The parameters of a model, as declared."""
@@ -35,11 +45,25 @@ class TrainingSet:
 
 
 @dataclass(frozen=True)
+class TorchModel:
+    """A PyTorch module, and how to build it again."""
+
+    module: Any
+    """A fitted `torch.nn.Module`."""
+
+    build: Callable[..., Any]
+    """Given `torch` and the arguments, it gives a module of the same shape."""
+
+    arguments: Mapping[str, Any]
+    """JSON values."""
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A fitted model on its way into a package."""
 
     model: Any
-    """A scikit-learn estimator or pipeline."""
+    """A scikit-learn estimator or pipeline, a LightGBM, XGBoost or ONNX model, a `TorchModel`, or a function."""
 
     logged: Mapping[str, float] = field(default_factory=dict)
     """Numbers to keep with the training run."""
@@ -68,6 +92,18 @@ class ModelWanted:
 def fitted(model: Any, **logged: float) -> Fitted:  # noqa: ANN401 - scikit-learn's classes have no common type
     """Hand over a fitted model, with numbers worth keeping beside it."""
     return Fitted(model, logged)
+
+
+def torch_model(module: Any, build: Callable[..., Any], **arguments: Any) -> TorchModel:  # noqa: ANN401 - torch is not there for the checker; JSON values
+    """Hand over a PyTorch module.
+
+    Args:
+        module: the fitted module; it takes (rows, columns) and gives a probability or a number for each row.
+        build: a function `(torch, **arguments)` that gives a module of the same shape. Its text travels with the
+            package, so it reads nothing but its arguments; classes are defined inside it.
+        arguments: what it is given beside `torch`: JSON values.
+    """
+    return TorchModel(module, build, arguments)
 
 
 @declaration

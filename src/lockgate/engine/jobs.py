@@ -18,7 +18,7 @@ from lockgate.kernel.folders import replace_file
 from lockgate.monitoring.parity import Side, compare
 from lockgate.monitoring.span import Span
 from lockgate.packages.folder import PackageReader
-from lockgate.packages.runtime import MODEL, REFERENCE, load_package, read_seeds
+from lockgate.packages.runtime import CODE, MODEL, REFERENCE, load_package, read_seeds
 from lockgate.predictionlog import reading
 from lockgate.project.blueprint import Blueprint
 from lockgate.project.load import function_of, load
@@ -143,7 +143,7 @@ class ToExamine(msgspec.Struct, kw_only=True):
 
 
 class Fit(msgspec.Struct, kw_only=True):
-    """A fitted model; its bytes are in `model.bin`, its reference answers in `reference.json`."""
+    """A fitted model; its bytes are in `model.bin` and `code.json`, its reference answers in `reference.json`."""
 
     format: str
     fitted: str
@@ -302,7 +302,8 @@ def _fit(folder: Path, scratch: Path, arguments: dict[str, Any], _: Report) -> F
     features = msgspec.convert(arguments["features"], FeatureSet)
     train, tested = pl.read_parquet(arguments["train"]), pl.read_parquet(arguments["test"])
     result = fit(spec, features, function_of(folder, spec.function), train, tested)
-    replace_file(scratch / MODEL, result.model)
+    replace_file(scratch / MODEL, result.model.data)
+    replace_file(scratch / CODE, result.model.code)
     replace_file(scratch / REFERENCE, canonical(result.reference))
     return Fit(
         format=result.format,

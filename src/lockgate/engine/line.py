@@ -27,7 +27,7 @@ from lockgate.kernel.canonical import Digest, canonical, digest_of, short
 from lockgate.kernel.errors import Conflict, NotFound
 from lockgate.kernel.names import nearest
 from lockgate.packages.folder import pack
-from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE
+from lockgate.packages.runtime import CODE, CONTRACT, MODEL, REFERENCE
 from lockgate.project.bind import bind
 from lockgate.project.blueprint import Blueprint
 from lockgate.records.check import CheckReport, Stage
@@ -44,6 +44,9 @@ from lockgate.rollout.plans import go_live
 __all__ = ["walk_the_line"]
 
 T = TypeVar("T")
+
+_FITTED = (MODEL, CODE, REFERENCE)
+"""The files of a package that fitting makes."""
 
 
 def walk_the_line(walk: Walk) -> Digest | None:
@@ -273,8 +276,7 @@ class _Made:
             return {
                 "run": self.walk.keep(run),
                 "format": self.shelf.blobs.put(found.format.encode()),
-                MODEL: self.shelf.blobs.put_file(scratch / MODEL),
-                REFERENCE: self.shelf.blobs.put_file(scratch / REFERENCE),
+                **{part: self.shelf.blobs.put_file(scratch / part) for part in _FITTED},
             }
 
         self.run_made = self.walk.step("training", consumed, work)
@@ -285,12 +287,12 @@ class _Made:
         files = {
             name.removeprefix("file "): digest for name, digest in self.set_made.items() if name.startswith("file ")
         }
-        files |= {MODEL: self.run_made[MODEL], REFERENCE: self.run_made[REFERENCE]}
+        files |= {part: self.run_made[part] for part in _FITTED}
         consumed = {"contract": digest_of(contract), "format": self.run_made["format"], **files}
         consumed["run"] = self.run_made["run"]
 
         def work() -> dict[str, Digest]:
-            content = {path: self.shelf.blobs.get(digest) for path, digest in files.items()}
+            content = {path: data for path, digest in files.items() if (data := self.shelf.blobs.get(digest))}
             folder = self.walk.scratch / "package"
             line = self.walk.line
             pack(

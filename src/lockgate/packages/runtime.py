@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from lockgate.features.online import Encoder, RawFeatures, TableRows, fuse
 from lockgate.features.series import Told
 from lockgate.kernel.canonical import Digest, parse
-from lockgate.kernel.errors import Failed, Invalid, Malformed
+from lockgate.kernel.errors import Failed, Malformed
 from lockgate.packages.folder import PackageReader
-from lockgate.packages.formats import FORMATS, Scorer
+from lockgate.packages.formats.protocol import Scorer, Stored
+from lockgate.packages.formats.table import format_named
 from lockgate.records.package import Contract, Package, Reference
 
 __all__ = [
+    "CODE",
     "CONTRACT",
     "MODEL",
     "REFERENCE",
@@ -33,6 +35,7 @@ __all__ = [
 
 CONTRACT = "contract.json"
 MODEL = "model.bin"
+CODE = "code.json"
 REFERENCE = "reference.json"
 
 T = TypeVar("T")
@@ -110,11 +113,9 @@ def load_package(folder: Path, digest: Digest) -> LoadedPackage:
     """
     reader = PackageReader(folder, digest)
     contract = read_contract(reader)
-    form = FORMATS.get(reader.package.format)
-    if form is None:
-        msg = f"This server does not know the package format {reader.package.format!r}"
-        raise Invalid(msg, expected=", ".join(FORMATS))
-    loaded = LoadedPackage(digest, reader.package, contract, form.load(reader.read(MODEL), contract.task))
+    form = format_named(reader.package.format)
+    stored = Stored(*(reader.read(path) if reader.package.file(path) else b"" for path in (MODEL, CODE)))
+    loaded = LoadedPackage(digest, reader.package, contract, form.load(stored, contract.task))
     for file in reader.package.files:
         if file.path.startswith(_TABLES):
             rows = _unpacked(file.path, reader.read(file.path), list[tuple[str | int, tuple[Any, ...]]])

@@ -61,7 +61,7 @@ class Package(Record, tag="package/1", frozen=True, kw_only=True):
 
     # The project's name.
     project: str
-    # How the model is stored: a name in the table of `packages/formats.py`.
+    # How the model is stored: a name in the table of `packages/formats/table.py`.
     format: str
     # Every file, sorted by path.
     files: tuple[PackageFile, ...]

@@ -1,18 +1,20 @@
 """Calls the user's fitting function on a training set and turns what it gives into bytes."""
 
 import math
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from lockgate.declare.fitting import Fitted, TrainingSet
-from lockgate.kernel.errors import Failed, Invalid
-from lockgate.packages.formats import FORMATS
+from lockgate.declare.fitting import Fitted, TorchModel, TrainingSet
+from lockgate.kernel.errors import Failed, Invalid, LockgateError
+from lockgate.packages.formats.protocol import Format, Stored
+from lockgate.packages.formats.table import FORMATS, format_for
 from lockgate.records.features import FeatureSet, FieldKind
 from lockgate.records.package import Reference
 from lockgate.records.training import ModelSpec
@@ -29,7 +31,7 @@ class FitResult:
     """A fitted model as bytes, and what is known of it."""
 
     format: str
-    model: bytes
+    model: Stored
     reference: Reference
     fitted: str
     logged: dict[str, float]
@@ -71,7 +73,7 @@ def fit(
     return FitResult(
         format=form,
         model=_packed(form, given.model),
-        reference=_reference(given, spec, matrix(tested, features)),
+        reference=_reference(FORMATS[form], given, spec, matrix(tested, features)),
         fitted=_described(given.model),
         logged=_logged(given),
         seconds=seconds,
@@ -87,28 +89,24 @@ def _format_of(spec: ModelSpec, given: Any) -> str:  # noqa: ANN401 - whatever t
     if not isinstance(given, Fitted):
         msg = f"The fitting function {spec.name} gave no fitted model"
         raise Invalid(msg, expected="lockgate.fitted(model)", found=type(given).__name__)
-    for name, form in FORMATS.items():
-        if form.takes(given.model):
-            return name
-    msg = f"There is no safe way to store a {type(given.model).__module__}.{type(given.model).__name__}"
-    raise Invalid(msg, expected="a scikit-learn estimator or pipeline", found=type(given.model).__name__)
+    return format_for(given.model)
 
 
-def _reference(given: Fitted, spec: ModelSpec, x: Any) -> Reference:  # noqa: ANN401 - NDArray[np.float64]
+def _reference(form: Format, given: Fitted, spec: ModelSpec, x: Any) -> Reference:  # noqa: ANN401 - NDArray[np.float64]
     """Put questions to the object itself, before it is packed; what the package answers must be the same."""
     chosen = x[np.unique(np.linspace(0, len(x) - 1, _QUESTIONS).astype(int))]
-    ask, shape = ("predict_proba", (len(chosen), 2)) if spec.task == "binary" else ("predict", (len(chosen),))
-    expected = f"{ask} to give {' by '.join(map(str, shape))} finite numbers"
+    expected = f"{len(chosen)} finite numbers"
     try:
-        answers = np.asarray(getattr(given.model, ask)(chosen), dtype=np.float64)
+        scores = form.scorer(given.model, spec.task).score(chosen)
+    except LockgateError:
+        raise
     except Exception as error:
         msg = f"The model that {spec.name} fitted can't be asked"
         raise Invalid(msg, expected=expected, found=f"{type(error).__name__}: {error}") from error
-    if answers.shape != shape or not np.isfinite(answers).all():
+    if scores.shape != (len(chosen),) or not np.isfinite(scores).all():
         msg = f"The model that {spec.name} fitted gives other answers than it must"
-        found = " by ".join(map(str, answers.shape)) if answers.shape != shape else "numbers that are not finite"
+        found = f"shape {scores.shape}" if scores.shape != (len(chosen),) else "numbers that are not finite"
         raise Invalid(msg, expected=expected, found=found)
-    scores = answers[:, 1] if spec.task == "binary" else answers
     return Reference(
         x=tuple(tuple(None if math.isnan(value) else float(value) for value in row) for row in chosen),
         scores=tuple(float(score) for score in scores),
@@ -116,9 +114,11 @@ def _reference(given: Fitted, spec: ModelSpec, x: Any) -> Reference:  # noqa: AN
     )
 
 
-def _packed(form: str, model: Any) -> bytes:  # noqa: ANN401 - what the format took
+def _packed(form: str, model: Any) -> Stored:  # noqa: ANN401 - what the format took
     try:
         return FORMATS[form].dump(model)
+    except LockgateError:
+        raise
     except Exception as error:
         msg = f"This {type(model).__name__} can't be stored"
         raise Invalid(msg, expected="a model of plain parts", found=f"{type(error).__name__}: {error}") from error
@@ -133,7 +133,11 @@ def _logged(given: Fitted) -> dict[str, float]:
     return {name: float(value) for name, value in given.logged.items() if math.isfinite(value)}
 
 
-def _described(model: Any) -> str:  # noqa: ANN401 - any estimator
-    module = type(model).__module__.partition(".")[0]
-    names = {"sklearn": "scikit-learn"}
-    return f"{type(model).__name__} ({names.get(module, module)} {metadata.version(names.get(module, module))})"
+def _described(model: Any) -> str:  # noqa: ANN401 - what a format took
+    if isinstance(model, FunctionType):
+        return f"{model.__name__} (a function)"
+    library, shown = (
+        ("torch", model.module) if isinstance(model, TorchModel) else (type(model).__module__.partition(".")[0], model)
+    )
+    name = {"sklearn": "scikit-learn"}.get(library, library)
+    return f"{type(shown).__name__} ({name} {sys.modules[library].__version__})"

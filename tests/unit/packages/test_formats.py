@@ -26,7 +26,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from lockgate.kernel.canonical import canonical, sha256
 from lockgate.kernel.errors import Invalid, LockgateError, TooLarge
 from lockgate.packages.folder import pack
-from lockgate.packages.formats import FORMATS
+from lockgate.packages.formats.protocol import Stored
+from lockgate.packages.formats.table import FORMATS
 from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE, load_package
 from lockgate.packages.zipped import check_unpacked, deterministic
 from tests.making.package import contract, trained
@@ -71,7 +72,7 @@ def with_step(step: Any) -> bytes:  # noqa: ANN401 - any transformer
     """Give the bytes of a pipeline with a step in it, not fitted, as loading never gets that far."""
     model = make_pipeline(step, LogisticRegression())
     assert SKOPS.takes(model)
-    return SKOPS.dump(model)
+    return SKOPS.dump(model).data
 
 
 def edited(data: bytes, change: Callable[[dict[str, Any]], Any]) -> bytes:
@@ -139,16 +140,18 @@ def test_a_foreign_type_is_refused_by_name(what: str, tmp_path: Path) -> None:
     data = with_step(step(tmp_path / "ran"))
 
     with pytest.raises(Invalid, match="types that this server does not load") as refused:
-        SKOPS.load(data, "binary")
+        SKOPS.load(Stored(data), "binary")
     assert name in refused.value.found
     assert not (tmp_path / "ran").exists()
 
 
 def test_a_file_whose_schema_was_edited_by_hand_names_what_it_would_load() -> None:
-    data = SKOPS.dump(MODELS["a line"]().fit(X, Y))
+    data = SKOPS.dump(MODELS["a line"]().fit(X, Y)).data
 
     with pytest.raises(Invalid) as refused:
-        SKOPS.load(edited(data, lambda schema: schema.update(__module__="subprocess", __class__="Popen")), "binary")
+        SKOPS.load(
+            Stored(edited(data, lambda schema: schema.update(__module__="subprocess", __class__="Popen"))), "binary"
+        )
     assert refused.value.found == "subprocess.Popen"
 
 
@@ -170,7 +173,7 @@ def with_pickled_array(path: Path) -> bytes:
     """Give a stored model, one of whose arrays is of pickled objects."""
     array, target = io.BytesIO(), io.BytesIO()
     np.save(array, np.array([Payload(path)], dtype=object), allow_pickle=True)
-    source = zipfile.ZipFile(io.BytesIO(SKOPS.dump(MODELS["a line"]().fit(X, Y))))
+    source = zipfile.ZipFile(io.BytesIO(SKOPS.dump(MODELS["a line"]().fit(X, Y)).data))
     with source, zipfile.ZipFile(target, "w") as archive:
         for name in source.namelist():
             archive.writestr(name, array.getvalue() if name.endswith(".npy") else source.read(name))
@@ -207,7 +210,7 @@ def test_a_pickle_in_the_models_place_is_not_executed(what: str, tmp_path: Path)
 )
 def test_a_file_that_is_no_model_is_refused_in_words(data: bytes) -> None:
     with pytest.raises(LockgateError):
-        SKOPS.load(data, "binary")
+        SKOPS.load(Stored(data), "binary")
 
 
 def test_an_archive_that_would_unpack_to_far_more_than_it_is_is_not_unpacked() -> None:
@@ -216,7 +219,7 @@ def test_an_archive_that_would_unpack_to_far_more_than_it_is_is_not_unpacked() -
         archive.writestr("schema.json", bytes(65 << 20))
 
     with pytest.raises(TooLarge, match="nothing of it was unpacked"):
-        SKOPS.load(bomb.getvalue(), "binary")
+        SKOPS.load(Stored(bomb.getvalue()), "binary")
     check_unpacked(trained(1)[0])
 
 
@@ -228,7 +231,7 @@ sys.path.insert(0, sys.argv[1])
 from tests.unit.packages.test_formats import MODELS, SKOPS, X, Y
 junk = [object() for _ in range(int(sys.argv[2]))]  # moves what comes after it to other addresses
 for make in MODELS.values():
-    print(hashlib.sha256(SKOPS.dump(make().fit(X, Y))).hexdigest())
+    print(hashlib.sha256(SKOPS.dump(make().fit(X, Y)).data).hexdigest())
 """
 
 
@@ -247,18 +250,18 @@ def test_the_same_model_gives_the_same_bytes_in_two_processes() -> None:
 
     assert first == second
     assert len(set(first)) == len(MODELS)
-    assert hashlib.sha256(SKOPS.dump(MODELS["a line"]().fit(X, Y))).hexdigest() == first[0]
+    assert hashlib.sha256(SKOPS.dump(MODELS["a line"]().fit(X, Y)).data).hexdigest() == first[0]
 
 
 @pytest.mark.parametrize("what", MODELS)
 def test_to_make_deterministic_twice_changes_nothing(what: str) -> None:
-    data = SKOPS.dump(MODELS[what]().fit(X, Y))
+    data = SKOPS.dump(MODELS[what]().fit(X, Y)).data
 
     assert deterministic(data) == data
 
 
 def test_nothing_of_the_time_of_day_or_of_an_address_is_left() -> None:
-    with zipfile.ZipFile(io.BytesIO(SKOPS.dump(MODELS["a pipeline"]().fit(X, Y)))) as archive:
+    with zipfile.ZipFile(io.BytesIO(SKOPS.dump(MODELS["a pipeline"]().fit(X, Y)).data)) as archive:
         assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         numbers = [int(name.partition(".")[0]) for name in archive.namelist() if name != "schema.json"]
         text = archive.read("schema.json").decode()

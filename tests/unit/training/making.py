@@ -90,7 +90,7 @@ def packed(made: Made, rows: Rows, folder: Path, *, task: str = "binary") -> tup
         task=task,
         threshold=spec.threshold,
     )
-    files = {CONTRACT: canonical(contract), MODEL: result.model, REFERENCE: canonical(result.reference)}
+    files = {CONTRACT: canonical(contract), MODEL: result.model.data, REFERENCE: canonical(result.reference)}
     files |= travelling(blueprint().request, bound(), rows, known_until(rows))
     rest: dict[str, Any] = dict.fromkeys(("training_set", "code", "environment"), sha256(b""))
     digest, _ = pack(folder, files, project="deliveries", format=result.format, parameters={}, **rest)

@@ -14,7 +14,7 @@ from sklearn import metrics
 from sklearn.tree import DecisionTreeClassifier
 
 import lockgate as lg
-from lockgate.packages.formats import FORMATS
+from lockgate.packages.formats.table import FORMATS
 from lockgate.packages.runtime import LoadedPackage
 from lockgate.records.features import Code
 from lockgate.training.assemble import OUTCOME

@@ -1,57 +1,39 @@
-"""How models are stored. A format that would run code on loading has no place in this table.
-
-Loading imports the model's own library, and nothing does so before.
-"""
+"""scikit-learn's estimators and pipelines, as skops writes them."""
 
 import zipfile
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.kernel.errors import Invalid
+from lockgate.packages.formats.protocol import Format, Scorer, Stored
 
-__all__ = ["FORMATS", "Format", "Scorer"]
-
-
-class Scorer(Protocol):
-    """A model that can be asked."""
-
-    def score(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Score rows (rows, columns): a probability for `binary`, the number for `regression`."""
-
-
-class Format(Protocol):
-    """A way to store a fitted model."""
-
-    def takes(self, model: Any) -> bool:  # noqa: ANN401 - any object a user may hand over
-        """Tell whether this format can store it."""
-
-    def dump(self, model: Any) -> bytes:  # noqa: ANN401 - what `takes` took
-        """Give its bytes; the same model gives the same bytes."""
-
-    def load(self, data: bytes, task: str) -> Scorer:
-        """Load verified bytes; runs no code from them."""
+__all__ = ["SKOPS"]
 
 
 class _Skops:
-    """scikit-learn estimators and pipelines, by skops; types beyond its list come from ours, never from the file."""
+    """Estimators and pipelines; types beyond skops' list come from ours, never from the file."""
 
     def takes(self, model: Any) -> bool:  # noqa: ANN401 - any object a user may hand over
         return type(model).__module__.partition(".")[0] == "sklearn" and hasattr(model, "predict")
 
-    def dump(self, model: Any) -> bytes:  # noqa: ANN401 - what `takes` took
+    def scorer(self, model: Any, task: str) -> Scorer:  # noqa: ANN401 - what `takes` took
+        return _Estimator(model, task)
+
+    def dump(self, model: Any) -> Stored:  # noqa: ANN401 - what `takes` took
         import skops.io  # noqa: PLC0415 - the model's own library, only with the model
 
         from lockgate.packages.zipped import deterministic  # noqa: PLC0415 - needed only where models are packed
 
-        return deterministic(skops.io.dumps(model))
+        return Stored(deterministic(skops.io.dumps(model)))
 
-    def load(self, data: bytes, task: str) -> Scorer:
+    def load(self, stored: Stored, task: str) -> Scorer:
         import skops.io  # noqa: PLC0415 - the model's own library, only with the model
 
         from lockgate.packages.zipped import check_unpacked  # noqa: PLC0415 - likewise
 
+        data = stored.data
         try:
             check_unpacked(data)
             unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - _ALLOWED)
@@ -92,9 +74,16 @@ class _Estimator:
         self._binary = task == "binary"
 
     def score(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        scores = self._model.predict_proba(x)[:, 1] if self._binary else self._model.predict(x)
-        return np.asarray(scores, dtype=np.float64)
+        if not self._binary:
+            return np.asarray(self._model.predict(x), dtype=np.float64)
+        both = np.asarray(self._model.predict_proba(x), dtype=np.float64)
+        if both.shape != (len(x), 2):
+            raise Invalid(
+                "This model is not one of two classes",
+                expected=f"predict_proba to give {len(x)} by 2 numbers",
+                found=" by ".join(map(str, both.shape)),
+            )
+        return both[:, 1]
 
 
-FORMATS: dict[str, Format] = {"skops/1": _Skops()}
-"""Every format, by the name that packages carry."""
+SKOPS: Format = _Skops()
