@@ -5,6 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.tree import Tree
 
+from lockgate.cli.showing import origin
 from lockgate.kernel.canonical import short
 
 __all__ = ["show_lineage"]
@@ -24,10 +25,9 @@ _STYLES = {
 def show_lineage(found: dict[str, Any], console: Console | None = None) -> None:
     """Show the lineage of a release."""
     out = console or Console()
-    mark = ", uncommitted changes" if found["dirty"] else ""
     asked = f" gave prediction {found['prediction']}" if found["prediction"] else ""
     out.print(f"[bold]{found['project']} {found['version']}[/]{asked} · package {short(found['package'])}")
-    out.print(f"[dim]commit {found['commit']}{mark}[/]")
+    out.print(f"[dim]{origin(found)}[/]")
     for one in found["snapshots"]:
         known = f", known until {one['known_until'][:19]}" if one["known_until"] else ""
         out.print(f"[dim]snapshot[/] {one['source']} {short(one['snapshot'])}, {one['rows']:,} rows{known}")

@@ -114,7 +114,8 @@ def _of(width: int, height: int) -> str:
 
 def _title(found: Mapping[str, Any]) -> str:
     mark = " with uncommitted changes" if found["dirty"] else ""
-    made = f"package {short(found['package'])} · commit {found['commit'][:12]}{mark}"
+    origin = f"imported from {found['imported']}" if found.get("imported") else f"commit {found['commit'][:12]}{mark}"
+    made = f"package {short(found['package'])} · {origin}"
     return f"{found['project']} {found['version']} · {made}"
 
 

@@ -100,7 +100,7 @@ def _release_facts(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("release", f"v{release['number']}, {found['release_id']}"),
         ("released", f"by {release['by']}, {release['at'][:19].replace('T', ' ')} UTC"),
         ("package", release["package"]),
-        ("commit", f"{release['commit']}{mark}"),
+        ("commit", f"{release['commit']}{mark}") if release["commit"] else ("imported", found.get("imported") or "yes"),
     ]
 
 

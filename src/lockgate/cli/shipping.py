@@ -1,4 +1,4 @@
-"""`lockgate ship`: asks for a walk and shows how it goes."""
+"""`lockgate ship`, and what else asks for a walk: shows how it goes."""
 
 import json
 import time
@@ -16,7 +16,7 @@ from lockgate.cli.client import Client, connect
 from lockgate.kernel.canonical import short
 from lockgate.kernel.errors import Failed, GateClosed, Unavailable
 
-__all__ = ["ship_project", "take_snapshots"]
+__all__ = ["import_model", "ship_project", "take_snapshots"]
 
 _LOOK_AGAIN = 0.1
 _MISSES = 200
@@ -58,6 +58,24 @@ def take_snapshots(folder: Path, state: Path, asked: Mapping[str, Any], *, as_js
         snapshots.listing(taken, console)
 
 
+def import_model(state: Path, asked: Mapping[str, Any], *, as_json: bool) -> None:
+    """Import a model that was fitted elsewhere and wait for the end of the walk.
+
+    Args:
+        state: the state folder.
+        asked: as the API takes it, paths from the root.
+        as_json: whether what came of it is printed as JSON.
+
+    Raises:
+        GateClosed: a check or gate did not open.
+        Failed: what was brought was refused, or a step failed.
+    """
+    with connect(state) as client:
+        console = Console(stderr=as_json)
+        walk, end = _follow_walk(client, client.post("/api/v1/packages/import", dict(asked)), console)
+        _finish(client, walk, end, as_json=as_json, console=console)
+
+
 def _walk(client: Client, folder: Path, asked: Mapping[str, Any], console: Console) -> tuple[str, dict[str, Any]]:
     """Have a walk opened and show it to its end; give its id and how it ended."""
     as_of: datetime | None = asked["as_of"]
@@ -66,7 +84,11 @@ def _walk(client: Client, folder: Path, asked: Mapping[str, Any], console: Conso
     if path := _path(lineage):
         lineage = f"file:{Path(path).absolute()}"
     body = {**asked, "folder": str(folder.resolve()), "as_of": cut, "lineage": lineage}
-    opened = client.post("/api/v1/lines", body)
+    return _follow_walk(client, client.post("/api/v1/lines", body), console)
+
+
+def _follow_walk(client: Client, opened: dict[str, Any], console: Console) -> tuple[str, dict[str, Any]]:
+    """Show a walk that was opened to its end; give its id and how it ended."""
     walk: str = opened["id"]
     told = "Ctrl-C stops it, the same command goes on" if opened["attended"] else "it goes on also without this command"
     console.print(f"[dim]walk {walk}; {told}[/]")
@@ -126,7 +148,6 @@ def _draw(progress: Progress, tasks: dict[str, TaskID], told: list[dict[str, Any
 
 
 def _finish(client: Client, walk: str, end: dict[str, Any], *, as_json: bool, console: Console) -> None:
-    line = client.get(f"/api/v1/lines/{walk}")["line"]
     overview = client.get("/api/v1/overview")
     found = next(
         (one, release)
@@ -139,10 +160,9 @@ def _finish(client: Client, walk: str, end: dict[str, Any], *, as_json: bool, co
         print(json.dumps({"walk": walk, "endpoint": endpoint["name"], **release}, indent=2))  # noqa: T201 - what the command is for
         return
     showing.gates(showing.safe(release), console)
-    mark = ", uncommitted changes" if line["dirty"] else ""
     console.print(
         f"[bold green]{endpoint['name']} {release['version']}[/] is {release['level']}"
-        f" · package {short(release['package'])} · commit {release['commit'][:12]}{mark}"
+        f" · package {short(release['package'])} · {showing.origin(showing.safe(release))}"
     )
     if overview["running"] is None:
         console.print("[dim]Next: lockgate up[/]")

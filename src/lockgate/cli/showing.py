@@ -9,7 +9,7 @@ from rich.table import Table
 from lockgate.cli.charts import bars
 from lockgate.kernel.canonical import short
 
-__all__ = ["endpoint", "explanation", "gates", "metrics", "overview", "rolled_back", "safe"]
+__all__ = ["endpoint", "explanation", "gates", "metrics", "origin", "overview", "rolled_back", "safe"]
 
 
 def safe(found: Any) -> Any:  # noqa: ANN401 - JSON
@@ -57,7 +57,10 @@ def overview(found: dict[str, Any]) -> None:
     console.print(table if found["endpoints"] else "No endpoint yet. Next: lockgate ship FOLDER")
     for walk in found["walks"]:
         reason = f": {walk['reason'].partition(chr(10))[0]}" if walk["reason"] else ""
-        console.print(f"[dim]walk {walk['id']} · {walk['commit'][:12]} · {walk['at'][:19]}[/] {walk['result']}{reason}")
+        console.print(
+            f"[dim]walk {walk['id']} · {walk['commit'][:12] or 'import'} · {walk['at'][:19]}[/]"
+            f" {walk['result']}{reason}"
+        )
     running = found["running"]
     console.print("[dim]Nothing is running. Next: lockgate up[/]" if running is None else _running(running))
 
@@ -96,11 +99,9 @@ def endpoint(found: dict[str, Any]) -> None:
     console = Console()
     versions = {release["release"]: release["version"] for release in found["releases"]}
     for release in found["releases"]:
-        mark = " [yellow]uncommitted changes[/]" if release["dirty"] else ""
         console.print(
             f"[bold]{release['version']}[/] {release['level']} · package {short(release['package'])}"
-            f" · commit {release['commit'][:12]}{mark}"
-            f" · {release['training_rows']:,} rows until {release['learnt_until'][:10]}"
+            f" · {origin(release)}{_learnt(release)}"
         )
         gates(release, console)
         console.print()
@@ -111,6 +112,20 @@ def endpoint(found: dict[str, Any]) -> None:
         live, previous = versions.get(plan["live"], "?"), versions.get(plan["previous"], "-")
         table.add_row(str(plan["number"]), live, previous, plan["reason"], plan["by"], plan["at"][:19])
     console.print(table)
+
+
+def origin(found: dict[str, Any]) -> str:
+    """Say where a release comes from: its commit, or what was brought."""
+    if found.get("imported"):
+        return f"imported from {found['imported']}"
+    mark = " [yellow]uncommitted changes[/]" if found["dirty"] else ""
+    return f"commit {found['commit'][:12]}{mark}"
+
+
+def _learnt(release: dict[str, Any]) -> str:
+    return (
+        "" if release.get("imported") else f" · {release['training_rows']:,} rows until {release['learnt_until'][:10]}"
+    )
 
 
 def metrics(found: dict[str, Any], metric: str | None = None, console: Console | None = None) -> None:
@@ -206,7 +221,9 @@ def _origin_facts(found: dict[str, Any]) -> list[tuple[str, str]]:
     facts = [
         ("package", found["package"]),
         ("release", f"{found['release']}, by {found['released_by']}, {found['released_at'][:19]}"),
-        ("commit", f"{found['commit']}{' with uncommitted changes' if found['dirty'] else ''}"),
+        ("imported", found["imported"])
+        if found.get("imported")
+        else ("commit", f"{found['commit']}{' with uncommitted changes' if found['dirty'] else ''}"),
         ("training", f"{found['fitted']}, {found['training_rows']:,} rows, {parameters}"),
         ("run", found["training_run"]),
         ("environment", f"Python {found['python']}, {found['environment']}"),

@@ -8,6 +8,7 @@ import msgspec
 
 from lockgate.engine.delivery import endpoint_names
 from lockgate.engine.installation import Installation
+from lockgate.engine.origin import imported_from
 from lockgate.kernel.canonical import Digest, Instant, parse
 from lockgate.kernel.errors import NotFound
 from lockgate.kernel.ids import id_parts
@@ -97,6 +98,8 @@ class Explanation(msgspec.Struct, kw_only=True):
     released_at: Instant
     commit: str
     dirty: bool
+    # What was brought, where the model was not fitted here; else empty.
+    imported: str
     gates: list[GateSeen]
     evidence: tuple[Digest, ...]
     training_run: Digest
@@ -147,6 +150,7 @@ def explain(where: Installation, prediction_id: str) -> Explanation:
         released_at=release.at,
         commit=release.commit,
         dirty=release.dirty,
+        imported=imported_from(where, release),
         gates=[GateSeen(gate=one.gate, verdict=one.verdict.value, found=one.found) for one in verdicts],
         evidence=release.evidence,
         training_run=release.training_run,

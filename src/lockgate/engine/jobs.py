@@ -10,6 +10,7 @@ import msgspec
 import polars as pl
 
 from lockgate.checks.examine import Around, examine
+from lockgate.engine.bringing.job import bring_in
 from lockgate.engine.checking import Watch
 from lockgate.features.known import AVAILABLE, GONE, known_rows
 from lockgate.kernel.canonical import Digest, canonical, digest_of
@@ -376,6 +377,7 @@ JOBS: dict[str, Callable[[Path, Path, dict[str, Any], Report], Any]] = {
     "assemble": _assemble,
     "check": _check,
     "fit": _fit,
+    "import": bring_in,
     "load": _load,
     "measure": _measure,
     "parity": _parity,

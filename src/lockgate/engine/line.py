@@ -41,11 +41,11 @@ from lockgate.records.training import TrainingRun
 from lockgate.records.verdict import GateVerdict
 from lockgate.rollout.plans import go_live
 
-__all__ = ["walk_the_line"]
+__all__ = ["FITTED", "Made", "from_the_gates_on", "walk_the_line"]
 
 T = TypeVar("T")
 
-_FITTED = (MODEL, CODE, REFERENCE)
+FITTED = (MODEL, CODE, REFERENCE)
 """The files of a package that fitting makes."""
 
 
@@ -56,26 +56,36 @@ def walk_the_line(walk: Walk) -> Digest | None:
         GateClosed: a check or a gate did not open.
         LockgateError: what else was refused or failed.
     """
-    made = _Made(walk)
+    made = Made(walk)
     if walk.line.parameters.get("until") == "snapshots":
         made.project()
         made.snapshots()
         return None
     for station in (made.project, made.snapshots, made.checks, made.features, made.training, made.package):
         station()
+    return from_the_gates_on(made)
+
+
+def from_the_gates_on(made: "Made") -> Digest:
+    """Bring a package that is packed to its release; every package goes this way, wherever its model came from.
+
+    Raises:
+        GateClosed: a gate did not open.
+        LockgateError: what else was refused or failed.
+    """
     already = made.already_live()
     if already is not None:
-        walk.tell(Told(station="release", state="found", text="this package is live already"))
+        made.walk.tell(Told(station="release", state="found", text="this package is live already"))
         return already
     made.gates()
     made.register()
     release = made.release()
-    if walk.line.parameters["rollout"]:
+    if made.walk.line.parameters["rollout"]:
         made.rollout(release)
     return release
 
 
-class _Made:
+class Made:
     """What has been made so far on a walk."""
 
     def __init__(self, walk: Walk) -> None:
@@ -92,6 +102,7 @@ class _Made:
         self.set_id: Digest
         self.set_made: dict[str, Digest]
         self.run_made: dict[str, Digest]
+        self.imported: Digest | None = None
         self.package_id: Digest
         self.rival: Digest | None = None
         self.verdict_ids: tuple[Digest, ...]
@@ -276,7 +287,7 @@ class _Made:
             return {
                 "run": self.walk.keep(run),
                 "format": self.shelf.blobs.put(found.format.encode()),
-                **{part: self.shelf.blobs.put_file(scratch / part) for part in _FITTED},
+                **{part: self.shelf.blobs.put_file(scratch / part) for part in FITTED},
             }
 
         self.run_made = self.walk.step("training", consumed, work)
@@ -287,7 +298,7 @@ class _Made:
         files = {
             name.removeprefix("file "): digest for name, digest in self.set_made.items() if name.startswith("file ")
         }
-        files |= {part: self.run_made[part] for part in _FITTED}
+        files |= {part: self.run_made[part] for part in FITTED}
         consumed = {"contract": digest_of(contract), "format": self.run_made["format"], **files}
         consumed["run"] = self.run_made["run"]
 
@@ -304,6 +315,7 @@ class _Made:
                 code=line.code,
                 environment=line.environment,
                 parameters=self.blueprint.model.parameters,
+                imported=self.imported,
             )
             now = self.walk.where.clock()
             return {"package": self.shelf.keep_package(folder, by=line.by, at=now, fence=self.walk.fence)}

@@ -5,6 +5,7 @@ import msgspec
 from lockgate.engine.explain import find_prediction
 from lockgate.engine.installation import Installation
 from lockgate.engine.naming import find_release
+from lockgate.engine.origin import imported_from
 from lockgate.kernel.canonical import Digest, Instant, parse
 from lockgate.kernel.errors import NotFound
 from lockgate.kernel.ids import id_parts
@@ -41,6 +42,8 @@ class Traced(msgspec.Struct, kw_only=True):
     training_set: Digest
     commit: str
     dirty: bool
+    # What was brought, where the model was not fitted here; else empty.
+    imported: str
     snapshots: list[SnapshotBehind]
     # The prediction that was asked about; empty for none.
     prediction: str = ""
@@ -76,6 +79,7 @@ def trace(where: Installation, what: str, column: str | None = None) -> Traced:
         training_set=run.training_set,
         commit=release.commit,
         dirty=release.dirty,
+        imported=imported_from(where, release),
         snapshots=[_behind(where, name, rows.snapshots[name]) for name in sorted(sources & set(rows.snapshots))],
         prediction=prediction,
         nodes=part.nodes,

@@ -6,6 +6,7 @@ import msgspec
 
 from lockgate.engine.installation import Installation
 from lockgate.engine.naming import find_release
+from lockgate.engine.origin import imported_from
 from lockgate.kernel.canonical import Digest, canonical
 from lockgate.kernel.errors import Invalid, NotFound, Unavailable
 from lockgate.packages.describe import Described, describe
@@ -27,6 +28,8 @@ class PackageSeen(msgspec.Struct, frozen=True, kw_only=True):
     # The key that signed the release.
     signed_by: str
     environment: Environment
+    # What was brought, where the model was not fitted here; else empty.
+    imported: str
 
 
 class Exported(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +61,7 @@ def show_package(where: Installation, what: str) -> PackageSeen:
         release_id=digest,
         signed_by=Trust.read(where.state.trust).signer(_envelope(where, digest)),
         environment=where.shelf.get(Environment, reader.package.environment),
+        imported=imported_from(where, release),
     )
 
 

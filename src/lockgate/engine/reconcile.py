@@ -16,6 +16,8 @@ from typing import Any
 
 import msgspec
 
+from lockgate.engine.bringing.asked import ImportAsked, look_at
+from lockgate.engine.importing import IMPORT, walk_the_import
 from lockgate.engine.installation import Installation
 from lockgate.engine.line import walk_the_line
 from lockgate.engine.machine import environment
@@ -27,9 +29,9 @@ from lockgate.engine.walk import LEASE_SPAN, Told, Walk, owner_is_dead, read_tol
 from lockgate.kernel.canonical import canonical, digest_of, parse, utc
 from lockgate.kernel.errors import Conflict, GateClosed, Invalid, LockgateError, NotFound, Refused
 from lockgate.ledger.protocols import Entry, Lease
-from lockgate.records.line import Line, LineEnd
+from lockgate.records.line import Line, LineEnd, Tree
 
-__all__ = ["Asked", "Watched", "advance", "has_ended", "open_line", "unfinished", "watch"]
+__all__ = ["Asked", "Watched", "advance", "has_ended", "open_import", "open_line", "unfinished", "watch"]
 
 
 class Watched(msgspec.Struct, kw_only=True):
@@ -98,7 +100,32 @@ def open_line(where: Installation, folder: Path, asked: Asked, *, dirty: bool, a
     return _open_or_attach(where, line, checkout.tree)
 
 
-def _open_or_attach(where: Installation, line: Line, tree: Any) -> Line:  # noqa: ANN401 - the Tree; kept once
+def open_import(where: Installation, asked: ImportAsked, *, rollout: bool, attended: bool, by: str) -> Line:
+    """Open a walk for a model that was fitted elsewhere, or give the one that is under way for the same thing.
+
+    Raises:
+        NotFound, Invalid, TooLarge: as `look_at`.
+    """
+    bringing = look_at(asked)
+    line = Line(
+        id=secrets.token_hex(8),
+        project=asked.name,
+        folder=asked.path,
+        commit="",
+        dirty=False,
+        code=digest_of(bringing.tree),
+        environment=digest_of(environment()),
+        parameters={"as_of": None, "rollout": rollout, "until": "release", IMPORT: asked.plain()},
+        attended=attended,
+        installation=where.name,
+        by=by,
+        at=where.clock(),
+    )
+    return _open_or_attach(where, line, bringing.tree)
+
+
+def _open_or_attach(where: Installation, line: Line, tree: Tree) -> Line:
+    """Open a walk, or give the one that is under way for the same thing; its files are kept by their digests."""
     place = [line.installation, line.folder, line.commit]
     shipped = digest_of([*place, line.code, line.environment, canonical(line.parameters).decode()])
     name = f"shipping/{shipped}"
@@ -178,7 +205,7 @@ def advance(where: Installation, line: Line) -> bool:
 def _go(walk: Walk) -> LineEnd:
     now = walk.where.clock
     try:
-        release = walk_the_line(walk)
+        release = walk_the_import(walk) if IMPORT in walk.line.parameters else walk_the_line(walk)
     except GateClosed as error:
         walk.tell(Told(station="line", state="stopped", text=str(error)))
         return LineEnd(line=walk.line.id, result="stopped", reason=str(error), at=now())
@@ -196,6 +223,8 @@ def _go(walk: Walk) -> LineEnd:
 
 
 def _observer(where: Installation, line: Line) -> Observer:
+    if IMPORT in line.parameters:
+        return Silence()  # no source is read and nothing is fitted, so there is no lineage to tell
     try:
         return observer_of(where, line)
     except Invalid as error:

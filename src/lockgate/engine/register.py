@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
+from msgspec.structs import replace
 
 from lockgate.engine.delivery import current_plan, endpoint_names
 from lockgate.engine.installation import Installation
@@ -27,7 +28,16 @@ from lockgate.records.release import Release
 from lockgate.records.snapshot import Snapshot
 from lockgate.records.training import TrainingRun
 
-__all__ = ["FeatureSeen", "FeatureStory", "check_versions", "list_features", "register", "registration", "show_feature"]
+__all__ = [
+    "FeatureSeen",
+    "FeatureStory",
+    "check_versions",
+    "free_version",
+    "list_features",
+    "register",
+    "registration",
+    "show_feature",
+]
 
 _ALL = 100_000
 
@@ -130,6 +140,24 @@ def _next_version(where: Installation, definition: FeatureDefinition) -> int:
     while where.shelf.ledger.pointers.read(f"feature/{definition.name}/{version}") is not None:
         version += 1
     return version
+
+
+def free_version(where: Installation, blueprint: Blueprint) -> Blueprint:
+    """Give each feature of a blueprint the version that means it here already, or the next one that is free.
+
+    For features that nobody gave a version: those of functions that were brought.
+    """
+    for feature, definition in definitions(blueprint).items():
+        version = definition.version
+        while (stands := where.shelf.ledger.pointers.read(_pointer(replace(definition, version=version)))) is not None:
+            if stands.value == digest_of(replace(definition, version=version)):
+                break
+            version += 1
+        specs = tuple(
+            replace(one, version=version) if one.name == feature else one for one in blueprint.features.features
+        )
+        blueprint = replace(blueprint, features=replace(blueprint.features, features=specs))
+    return blueprint
 
 
 def registration(blueprint: Blueprint, package: Digest) -> Registration:
@@ -275,7 +303,8 @@ def _freshness(where: Installation, used: Iterable[_Used]) -> list[Freshness]:
     for release, one in newest.values():
         run = where.shelf.get(TrainingRun, release.training_run)
         snapshots = where.shelf.get(TrainingSet, run.training_set).snapshots
-        for source in sorted({column.partition(".")[0] for column in one.columns}):
+        # What was brought has example rows, and no snapshots of sources.
+        for source in sorted({column.partition(".")[0] for column in one.columns} & set(snapshots)):
             snapshot = where.shelf.get(Snapshot, snapshots[source])
             age = where.clock() - snapshot.last_event if snapshot.last_event else None
             found.append(

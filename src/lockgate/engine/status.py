@@ -7,6 +7,7 @@ import msgspec
 from lockgate.engine.checking import summed_up
 from lockgate.engine.delivery import ask_supervisor, current_plan, endpoint_names, find_endpoint
 from lockgate.engine.installation import Installation
+from lockgate.engine.origin import imported_from
 from lockgate.kernel.canonical import Digest, Instant, parse
 from lockgate.monitoring.daily import Cohorts, read_cohorts
 from lockgate.packages.folder import PackageReader
@@ -54,6 +55,8 @@ class ReleaseSeen(msgspec.Struct, kw_only=True):
     package: Digest
     commit: str
     dirty: bool
+    # What was brought, where the model was not fitted here; else empty.
+    imported: str
     by: str
     at: Instant
     training_rows: int
@@ -165,6 +168,7 @@ def _release(where: Installation, digest: Digest, level: str) -> ReleaseSeen:
         package=release.package,
         commit=release.commit,
         dirty=release.dirty,
+        imported=imported_from(where, release),
         by=release.by,
         at=release.at,
         training_rows=rows.train_rows,

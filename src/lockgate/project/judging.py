@@ -8,7 +8,7 @@ from lockgate.records.check import Stage, place_of
 from lockgate.records.features import FieldKind, OutcomeSpec, RequestSpec
 from lockgate.records.verdict import METRIC_DIRECTIONS, GateSpec
 
-__all__ = ["compile_gates"]
+__all__ = ["compile_gates", "standing_gates"]
 
 
 def compile_gates(project: Project, request: RequestSpec | None, outcome: OutcomeSpec | None) -> tuple[GateSpec, ...]:
@@ -21,8 +21,12 @@ def compile_gates(project: Project, request: RequestSpec | None, outcome: Outcom
         if by is not None and request is not None and by not in names:
             note(gate.where, expected="by to name a request field", found=repr(by), hint=nearest(str(by), names))
     declared = [GateSpec(kind=gate.kind, parameters=gate.parameters) for gate in project.gates]
-    checks = GateSpec(kind="data_checks", parameters={"places": _places(project)})
-    return (checks, GateSpec(kind="reference_answers"), *declared)
+    return (*standing_gates(_places(project)), *declared)
+
+
+def standing_gates(places: list[str]) -> tuple[GateSpec, ...]:
+    """Give the gates that no release goes without, its data having been examined at these places."""
+    return (GateSpec(kind="data_checks", parameters={"places": places}), GateSpec(kind="reference_answers"))
 
 
 def _places(project: Project) -> list[str]:

@@ -8,7 +8,7 @@ __all__ = ["Line", "LineEnd", "Step", "Tree"]
 
 
 class Tree(Record, tag="tree/1", frozen=True, kw_only=True):
-    """A project folder's files, documentation aside."""
+    """A project folder's files, documentation aside; or the files that were brought."""
 
     # Path inside the folder to the digest of the file's bytes.
     files: dict[str, Digest]
@@ -21,16 +21,16 @@ class Line(Record, tag="line/1", frozen=True, kw_only=True):
     id: str
     # The project's name; empty until its file has been read.
     project: str
-    # The project folder, as given.
+    # The project folder, as given; or what was brought, where a model was.
     folder: str
-    # The commit, and whether files differed from it.
+    # The commit, and whether files differed from it; empty where a model was brought.
     commit: str
     dirty: bool
-    # The digest of the project's code.
+    # The digest of the project's code, or of the files that were brought.
     code: Digest
     # The digest of the environment.
     environment: Digest
-    # What was asked for beside: `as_of`, `rollout`, `until`, `anew`, `lineage`.
+    # What was asked for beside: `as_of`, `rollout`, `until`, `anew`, `lineage`, `import`.
     parameters: dict[str, Any]
     # Whether it stops with the command that opened it; else the control plane goes on with it by itself.
     attended: bool

@@ -65,14 +65,16 @@ class Package(Record, tag="package/1", frozen=True, kw_only=True):
     format: str
     # Every file, sorted by path.
     files: tuple[PackageFile, ...]
-    # The digest of the training set.
+    # The digest of the training set; of one with test rows only, where nothing was fitted here.
     training_set: Digest
-    # The digest of the project's code.
+    # The digest of the project's code; of the files that were brought, where nothing was fitted here.
     code: Digest
     # The digest of the environment it was built in, and must be run in.
     environment: Digest
     # The parameters of the fit.
     parameters: dict[str, Any]
+    # What was brought, where nothing was fitted here.
+    imported: Digest | None = None
 
     def file(self, path: str) -> PackageFile | None:
         """Give a file by path."""

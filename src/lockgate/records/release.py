@@ -22,7 +22,7 @@ class Release(Record, tag="release/1", frozen=True, kw_only=True):
     evidence: tuple[Digest, ...]
     # What the gates decided.
     verdicts: tuple[Digest, ...]
-    # The commit that the project stood at.
+    # The commit that the project stood at; empty where the model was brought.
     commit: str
     # Whether files differed from that commit: such a release is marked for ever.
     dirty: bool

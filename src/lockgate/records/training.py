@@ -6,7 +6,7 @@ import msgspec
 
 from lockgate.kernel.canonical import Digest, Record
 
-__all__ = ["Environment", "Machine", "ModelSpec", "TrainingRun"]
+__all__ = ["Environment", "Imported", "Machine", "ModelSpec", "TrainingRun"]
 
 
 class ModelSpec(Record, tag="model/1", frozen=True, kw_only=True):
@@ -48,8 +48,26 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     platform: str
 
 
+class Imported(Record, tag="imported/1", frozen=True, kw_only=True):
+    """A model that was fitted elsewhere, as it was brought. Who brought it, and when, the ledger says beside it."""
+
+    # What it was brought as: `skops`, `lightgbm`, `xgboost`, `onnx`, `function`; `mlflow/lightgbm`, and so on, out of
+    # an MLflow folder.
+    kind: str
+    # The name of the file or folder, or `script.py:function`.
+    name: str
+    # Every file of it, by path.
+    files: dict[str, Digest]
+    # The file with the example rows.
+    example: Digest
+    # What it says of itself: versions, ids, times. Nobody verified that.
+    said: dict[str, str] = {}
+    # How it was asked for: which columns of the example rows are what, and what must hold.
+    asked: dict[str, Any] = {}
+
+
 class TrainingRun(Record, tag="training-run/1", frozen=True, kw_only=True):
-    """What happened when a model was fitted."""
+    """What happened when a model was fitted; or when it was brought, where it was fitted elsewhere."""
 
     # The project's name.
     project: str
@@ -57,7 +75,7 @@ class TrainingRun(Record, tag="training-run/1", frozen=True, kw_only=True):
     model: Digest
     # The digest of the training set.
     training_set: Digest
-    # The digest of the project's code.
+    # The digest of the project's code; of the files that were brought, where nothing was fitted here.
     code: Digest
     # The digest of the environment.
     environment: Digest
@@ -75,3 +93,5 @@ class TrainingRun(Record, tag="training-run/1", frozen=True, kw_only=True):
     seconds: float
     # The child's peak resident memory in bytes.
     peak_memory: int
+    # What was brought, where nothing was fitted here: then times are those of reading it.
+    imported: Digest | None = None

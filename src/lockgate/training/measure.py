@@ -35,6 +35,7 @@ def measure(
         Invalid: the rows do not have what the package asks for.
     """
     contract = loaded.contract
+    _check_told(tested)
     _check_askable(contract, tested, rows)
     frame = as_served(tested, contract.request, contract.features, rows)
     raw = raw_columns(frame, contract.request, contract.features, processes=processes)
@@ -69,6 +70,12 @@ def transform_mismatches(loaded: LoadedPackage, tested: pl.DataFrame) -> tuple[i
 def _bits(value: float) -> bytes:
     """Give what is compared: every NaN is one, and 0 is not -0."""
     return struct.pack("<d", math.nan if math.isnan(value) else value)
+
+
+def _check_told(tested: pl.DataFrame) -> None:
+    if tested[OUTCOME].null_count() == tested.height:
+        msg = "These rows have no outcomes"
+        raise Invalid(msg, expected="what happened, for each row", found="nothing")
 
 
 def _check_askable(contract: Contract, tested: pl.DataFrame, rows: Rows) -> None:

@@ -47,7 +47,7 @@ from lockgate.records.release import Release
 from lockgate.records.rollout import Endpoint, Experiment, LiveLevel, Region, Share, TrafficPlan
 from lockgate.records.snapshot import Reading, ReferencedFile, RowFile, Snapshot, SnapshotColumn, TableReference
 from lockgate.records.source import Reader, ReaderKind, SourceSpec
-from lockgate.records.training import Environment, Machine, ModelSpec, TrainingRun
+from lockgate.records.training import Environment, Imported, Machine, ModelSpec, TrainingRun
 from lockgate.records.verdict import GateSpec, GateVerdict
 
 AT = datetime(2013, 3, 1, 13, 15, 0, 250_000, tzinfo=UTC)
@@ -263,6 +263,14 @@ RECORDS: tuple[Record, ...] = (
     ),
     MODEL,
     Environment(python="3.11.7", packages={"lockgate": "0.1.0", "numpy": "2.3.0"}),
+    Imported(
+        kind="mlflow/lightgbm",
+        name="churn-model",
+        files={"MLmodel": A, "model.lgb": B},
+        example=C,
+        said={"mlflow_version": "3.17.2"},
+        asked={"threshold": 0.5},
+    ),
     TrainingRun(
         project="flight-delay",
         model=A,
@@ -276,6 +284,7 @@ RECORDS: tuple[Record, ...] = (
         machine=MACHINE,
         seconds=1.5,
         peak_memory=200_000_000,
+        imported=C,
     ),
     Contract(
         request=REQUEST,
@@ -299,6 +308,7 @@ RECORDS: tuple[Record, ...] = (
         code=B,
         environment=C,
         parameters={"trees": 100, "rate": 0.08},
+        imported=A,
     ),
     Evidence(
         package=A,

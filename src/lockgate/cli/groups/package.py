@@ -58,3 +58,40 @@ def show_package(
         packages.show_folder(Path(what), key or [], as_json=as_json)
     else:
         show(ask(state, f"/api/v1/packages/{quote(what, safe='@:')}"), as_json, packages.package)
+
+
+@package_app.command("import")
+def import_package(  # noqa: PLR0913, PLR0917 - each says what a column is for, or what must hold
+    path: Annotated[str, typer.Argument(help="A model's file, an MLflow model folder, or script.py:function.")],
+    name: Annotated[str, typer.Option(help="The endpoint's name.")],
+    example: Annotated[Path, typer.Option(help="Example rows: CSV, Parquet or JSON lines.")],
+    key: Annotated[str, typer.Option(help="The column that says what is asked about; else callers send an id.")] = "",
+    asked_at: Annotated[str, typer.Option(help="The column that says when; else callers send a time.")] = "",
+    outcome: Annotated[
+        str, typer.Option(help="The column with what happened; metrics on these rows are evidence.")
+    ] = "",
+    answers: Annotated[str, typer.Option(help="The column with what the original answered; held to.")] = "",
+    columns: Annotated[str, typer.Option(help="The model's columns in order, a,b,c, where it names none.")] = "",
+    floor: Annotated[
+        list[str] | None, typer.Option(help="A gate: METRIC=LEAST, such as roc_auc=0.8; repeatable.")
+    ] = None,
+    ceiling: Annotated[
+        list[str] | None, typer.Option(help="A gate: METRIC=MOST, such as log_loss=0.6; repeatable.")
+    ] = None,
+    min_rows: Annotated[int, typer.Option(help="With fewer rows metrics are not judged.")] = 200,
+    task: Annotated[str, typer.Option(help="binary or regression, where the model does not say.")] = "",
+    threshold: Annotated[float, typer.Option(help="From this score on the answer is true.")] = 0.5,
+    tolerance: Annotated[float, typer.Option(help="By how much answers may differ from the original's.")] = 1e-9,
+    timezone: Annotated[str, typer.Option(help="The zone of times that have none.")] = "",
+    final_after: Annotated[str, typer.Option(help="After how long an outcome is final: 90m, 24h, 7d.")] = "24h",
+    owner: Annotated[str, typer.Option(help="Who answers for it.")] = "",
+    rollout: Annotated[bool, typer.Option(help="Put the release live.")] = True,  # noqa: FBT002 - a flag
+    state: State = STATE,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Make a package of a model that was fitted elsewhere, and bring it through its gates to a release."""
+    said = locals()
+    from lockgate.cli.importing import asked_of  # noqa: PLC0415 - a command loads what it needs
+    from lockgate.cli.shipping import import_model  # noqa: PLC0415 - likewise
+
+    import_model(state, asked_of(said), as_json=as_json)

@@ -113,7 +113,7 @@ def make_app(where: Installation, runner: Runner, port: int = 80) -> FastAPI:
     _add_changes(app, where, runner)
     add_feature_routes(app, where)
     add_snapshot_routes(app, where)
-    add_package_routes(app, where)
+    add_package_routes(app, where, runner)
     _add_checks(app, where)
     return app
 

@@ -1,7 +1,8 @@
-"""Routes of packages: what they are, and taking them out of the installation."""
+"""Routes of packages: what they are, and taking them out of the installation, and bringing models in."""
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import Depends, FastAPI, Request, Response
@@ -9,9 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lockgate.engine.api.caller import needs
 from lockgate.engine.api.once import once
+from lockgate.engine.bringing.asked import ImportAsked
 from lockgate.engine.installation import Installation
 from lockgate.engine.packages import export_package, show_package
+from lockgate.engine.reconcile import open_import
+from lockgate.engine.runner import Runner
 from lockgate.kernel.access import Scope
+from lockgate.training.example import Roles
 
 __all__ = ["add_package_routes"]
 
@@ -28,7 +33,59 @@ class Export(BaseModel):
     folder: Path = Field(description="Where to, on the machine of the control plane: a new or an empty folder.")
 
 
-def add_package_routes(app: FastAPI, where: Installation) -> None:
+class Import(BaseModel):
+    """A model that was fitted elsewhere, to walk the line with from the package on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: str = Field(
+        description="A file, an MLflow folder or `script.py:function`, on the machine of the control plane."
+    )
+    example: str = Field(description="Example rows: CSV, Parquet or JSON lines.")
+    name: str = Field(description="The endpoint's name.")
+    key: str = Field("", description="The column that identifies what is asked about.")
+    asked_at: str = Field("", description="The column that says when.")
+    outcome: str = Field("", description="The column with what happened.")
+    answers: str = Field("", description="The column with what the original answered.")
+    columns: list[str] = Field([], description="The model's columns, in order.")
+    timezone: str = Field("", description="The zone of times that have none.")
+    final_after: timedelta = Field(timedelta(days=1), description="After how long an outcome is final.")
+    task: Literal["", "binary", "regression"] = ""
+    threshold: float = 0.5
+    tolerance: float = Field(1e-9, gt=0, description="By how much answers may differ from the original's.")
+    floors: dict[str, float] = Field({}, description="Least values of metrics.")
+    ceilings: dict[str, float] = Field({}, description="Greatest values of metrics.")
+    min_rows: int = Field(200, ge=1, description="With fewer rows metrics are not judged.")
+    owner: str = ""
+    rollout: bool = Field(default=True, description="Put the release live.")
+
+    def asked(self) -> ImportAsked:
+        """Give it as the engine takes it."""
+        roles = Roles(
+            key=self.key,
+            asked_at=self.asked_at,
+            outcome=self.outcome,
+            answers=self.answers,
+            timezone=self.timezone,
+            final_after=self.final_after,
+        )
+        return ImportAsked(
+            path=self.path,
+            example=self.example,
+            name=self.name,
+            roles=roles,
+            columns=tuple(self.columns),
+            task=self.task,
+            threshold=self.threshold,
+            tolerance=self.tolerance,
+            floors=self.floors,
+            ceilings=self.ceilings,
+            min_rows=self.min_rows,
+            owner=self.owner,
+        )
+
+
+def add_package_routes(app: FastAPI, where: Installation, runner: Runner) -> None:
     """Add them to the application of an installation."""
 
     @app.get("/api/v1/packages/{what}")
@@ -41,6 +98,17 @@ def add_package_routes(app: FastAPI, where: Installation) -> None:
         """Write a package to a folder, with its signed release and its environment."""
         return await once(request, caller, lambda: _json(export_package(where, body.what, body.folder)))
 
+    @app.post("/api/v1/packages/import", status_code=202)
+    async def bring(body: Import, request: Request, caller: Releaser) -> Response:
+        """Import a model that was fitted elsewhere: opens a walk, or gives the one under way."""
 
-def _json(value: Any) -> Response:  # noqa: ANN401 - records and plain values
-    return Response(msgspec.json.encode(value), media_type="application/json")
+        def work() -> Response:
+            line = open_import(where, body.asked(), rollout=body.rollout, attended=runner.attended, by=caller)
+            runner.wake(line)
+            return _json({"id": line.id, "attended": line.attended}, 202)
+
+        return await once(request, caller, work)
+
+
+def _json(value: Any, status: int = 200) -> Response:  # noqa: ANN401 - records and plain values
+    return Response(msgspec.json.encode(value), status, media_type="application/json")

@@ -1,6 +1,7 @@
 """scikit-learn's estimators and pipelines, as skops writes them."""
 
 import zipfile
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from lockgate.kernel.errors import Invalid
 from lockgate.packages.formats.protocol import Format, Scorer, Stored
 
-__all__ = ["SKOPS"]
+__all__ = ["SKOPS", "read_skops"]
 
 
 class _Skops:
@@ -29,30 +30,45 @@ class _Skops:
         return Stored(deterministic(skops.io.dumps(model)))
 
     def load(self, stored: Stored, task: str) -> Scorer:
-        import skops.io  # noqa: PLC0415 - the model's own library, only with the model
+        return _Estimator(read_skops(stored.data), task)
 
-        from lockgate.packages.zipped import check_unpacked  # noqa: PLC0415 - likewise
 
-        data = stored.data
-        try:
-            check_unpacked(data)
-            unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - _ALLOWED)
-            model = None if unknown else skops.io.loads(data, trusted=sorted(_ALLOWED))
-        except (
-            zipfile.BadZipFile,
-            ArithmeticError,
-            AttributeError,
-            EOFError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ) as error:
-            msg = "These bytes are no model that skops can read"
-            raise Invalid(msg, expected="a skops file", found=f"{type(error).__name__}: {error}") from error
-        if unknown:
-            msg = "This model holds types that this server does not load"
-            raise Invalid(msg, expected="scikit-learn's own types", found=", ".join(unknown[:5]))
-        return _Estimator(model, task)
+def read_skops(data: bytes, more: Iterable[str] = ()) -> Any:  # noqa: ANN401 - scikit-learn's classes have no common type
+    """Give the estimator that a skops file holds.
+
+    Args:
+        data: the file.
+        more: types to allow beside the server's own list.
+
+    Raises:
+        Invalid: it is none, or holds a type that is not allowed.
+        TooLarge: it would unpack to far more than it is.
+    """
+    import skops.io  # noqa: PLC0415 - the model's own library, only with the model
+
+    from lockgate.packages.zipped import check_unpacked  # noqa: PLC0415 - likewise
+
+    allowed = _ALLOWED | set(more)
+    try:
+        check_unpacked(data)
+        unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - allowed)
+        model = None if unknown else skops.io.loads(data, trusted=sorted(allowed))
+    except (
+        zipfile.BadZipFile,
+        ArithmeticError,
+        AttributeError,
+        EOFError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
+        msg = "These bytes are no model that skops can read"
+        raise Invalid(msg, expected="a skops file", found=f"{type(error).__name__}: {error}") from error
+    if unknown:
+        msg = "This model holds types that this server does not load"
+        raise Invalid(msg, expected="scikit-learn's own types", found=", ".join(unknown[:5]))
+    return model
 
 
 _ALLOWED = frozenset(
