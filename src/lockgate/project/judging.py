@@ -12,7 +12,7 @@ __all__ = ["compile_gates"]
 
 
 def compile_gates(project: Project, request: RequestSpec | None, outcome: OutcomeSpec | None) -> tuple[GateSpec, ...]:
-    """Compile declared gates, after those that no release goes without: its data's checks and reference answers."""
+    """Compile declared gates, after those that no release goes without: of its data, its answers and who gives them."""
     for gate in project.gates:
         if outcome is not None:
             _check_metric(gate, "binary" if outcome.returns is FieldKind.BOOL else "regression")
@@ -22,7 +22,7 @@ def compile_gates(project: Project, request: RequestSpec | None, outcome: Outcom
             note(gate.where, expected="by to name a request field", found=repr(by), hint=nearest(str(by), names))
     declared = [GateSpec(kind=gate.kind, parameters=gate.parameters) for gate in project.gates]
     checks = GateSpec(kind="data_checks", parameters={"places": _places(project)})
-    return (checks, GateSpec(kind="reference_answers"), *declared)
+    return (checks, GateSpec(kind="reference_answers"), GateSpec(kind="runtime_parity"), *declared)
 
 
 def _places(project: Project) -> list[str]:

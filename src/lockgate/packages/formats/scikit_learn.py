@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.kernel.errors import Invalid
-from lockgate.packages.formats.protocol import Format, Scorer, Stored
+from lockgate.packages.formats.protocol import Format, Scorer, Stored, Trees
+from lockgate.packages.trees import GTIL, GTIL_FLOAT32, as_trees
 
 __all__ = ["SKOPS"]
 
@@ -27,6 +28,12 @@ class _Skops:
         from lockgate.packages.zipped import deterministic  # noqa: PLC0415 - needed only where models are packed
 
         return Stored(deterministic(skops.io.dumps(model)))
+
+    def trees(self, model: Any) -> Trees | None:  # noqa: ANN401 - what `takes` took
+        kind = type(model).__name__.removesuffix("Classifier").removesuffix("Regressor")
+        if kind not in _TREES:
+            return None
+        return as_trees(_TREES[kind], lambda treelite: treelite.sklearn.import_model(model))
 
     def load(self, stored: Stored, task: str) -> Scorer:
         import skops.io  # noqa: PLC0415 - the model's own library, only with the model
@@ -54,6 +61,14 @@ class _Skops:
             raise Invalid(msg, expected="scikit-learn's own types", found=", ".join(unknown[:5]))
         return _Estimator(model, task)
 
+
+_TREES = {
+    "HistGradientBoosting": GTIL,
+    "RandomForest": GTIL_FLOAT32,
+    "ExtraTrees": GTIL_FLOAT32,
+    "GradientBoosting": GTIL_FLOAT32,
+}
+"""Models of trees, and the runtime that changes what it is asked as they do."""
 
 _ALLOWED = frozenset(
     [
