@@ -17,7 +17,7 @@ from lockgate.kernel.errors import Failed, Malformed
 from lockgate.packages.folder import PackageReader
 from lockgate.packages.formats.protocol import Scorer, Stored, Trees
 from lockgate.packages.formats.table import format_named
-from lockgate.packages.trees import LIBRARY, load_trees
+from lockgate.packages.formats.trees import LIBRARY, load_trees
 from lockgate.records.package import Contract, Package, Reference
 
 __all__ = [

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.packages.formats.protocol import Scorer, Trees
+from lockgate.packages.formats.trees import LIBRARY, TOLERANCE, load_trees, opened
 from lockgate.packages.probes import probe_rows
-from lockgate.packages.trees import LIBRARY, TOLERANCE, load_trees, opened
 
 __all__ = ["AUTO", "Agreement", "agreement", "alone", "choose"]
 

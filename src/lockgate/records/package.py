@@ -63,7 +63,7 @@ class Package(Record, tag="package/1", frozen=True, kw_only=True):
     project: str
     # How the model is stored: a name in the table of `packages/formats/table.py`.
     format: str
-    # Who answers: `library`, or a runtime that was found to answer the same, a name in `packages/trees.py`.
+    # Who answers: `library`, or a runtime that was found to answer the same, a name in `packages/formats/trees.py`.
     runtime: str = "library"
     # Every file, sorted by path.
     files: tuple[PackageFile, ...]

@@ -15,8 +15,8 @@ from lockgate.declare.fitting import Fitted, TorchModel, TrainingSet
 from lockgate.kernel.errors import Failed, Invalid, LockgateError
 from lockgate.packages.formats.protocol import Format, Stored, Trees
 from lockgate.packages.formats.table import FORMATS, format_for
+from lockgate.packages.formats.trees import LIBRARY
 from lockgate.packages.runtimes import AUTO, choose
-from lockgate.packages.trees import LIBRARY
 from lockgate.records.features import FeatureSet, FieldKind
 from lockgate.records.package import Reference
 from lockgate.records.training import ModelSpec

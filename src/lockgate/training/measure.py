@@ -12,9 +12,9 @@ from lockgate.features.matrix import known_columns
 from lockgate.features.offline import as_served, encode_rows, raw_columns
 from lockgate.kernel.errors import Invalid
 from lockgate.packages.folder import PackageReader
+from lockgate.packages.formats.trees import LIBRARY
 from lockgate.packages.runtime import LoadedPackage, load_model, read_contract, read_trees
 from lockgate.packages.runtimes import Agreement, agreement, alone
-from lockgate.packages.trees import LIBRARY
 from lockgate.records.package import Contract
 from lockgate.statistics.metrics import METRICS
 from lockgate.training.assemble import OUTCOME, Rows

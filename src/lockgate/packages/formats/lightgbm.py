@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lockgate.kernel.errors import Invalid
 from lockgate.packages.formats.protocol import Format, Scorer, Stored, Trees
-from lockgate.packages.trees import GTIL_DUST, as_trees
+from lockgate.packages.formats.trees import GTIL_DUST, as_trees
 
 __all__ = ["LIGHTGBM"]
 

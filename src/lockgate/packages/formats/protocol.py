@@ -30,7 +30,7 @@ class Trees(msgspec.Struct, frozen=True):
 
     # What treelite wrote.
     data: bytes
-    # Who answers by it: a name in `packages.trees.RUNTIMES`.
+    # Who answers by it: a name in `packages.formats.trees.RUNTIMES`.
     runtime: str
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lockgate.kernel.errors import Invalid
 from lockgate.packages.formats.protocol import Format, Scorer, Stored, Trees
-from lockgate.packages.trees import GTIL, GTIL_FLOAT32, as_trees
+from lockgate.packages.formats.trees import GTIL, GTIL_FLOAT32, as_trees
 
 __all__ = ["SKOPS"]
 
