@@ -84,6 +84,7 @@ class ModelWanted:
     threshold: float
     test: LastSpan
     parameters: dict[str, Any]
+    runtime: str
     features: list[Any]
     function: Callable[..., Any]
     where: str

@@ -228,6 +228,7 @@ class Project:
         test: LastSpan,
         threshold: float = 0.5,
         parameters: Mapping[str, Any] | None = None,
+        runtime: Literal["auto", "library", "gtil"] = "auto",
     ) -> Callable[[Fit], Fit]:
         """Declare the model: a function of (training set, parameters) that gives `lockgate.fitted(...)`.
 
@@ -238,6 +239,8 @@ class Project:
             test: which part of the data is kept back for the test, such as `lockgate.last(timedelta(days=14))`.
             threshold: from this score on the answer is true.
             parameters: JSON values, handed to the function.
+            runtime: who answers: the model's own `library`, or for trees `gtil`, which is faster. Left out, the faster
+                one is taken where it is found to answer the same.
         """
         place = where()
 
@@ -248,6 +251,7 @@ class Project:
                     threshold=threshold,
                     test=test,
                     parameters=dict(parameters or {}),
+                    runtime=runtime,
                     features=list(features),
                     function=function,
                     where=place,

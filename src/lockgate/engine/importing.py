@@ -85,6 +85,7 @@ def _read(made: Made, files: dict[str, Digest]) -> None:
             "imported": imported,
             "run": walk.keep(run),
             "format": shelf.blobs.put(found.format.encode()),
+            "runtime": shelf.blobs.put(found.runtime.encode()),
             **{part: shelf.blobs.put_file(scratch / part) for part in FITTED},
             **{f"report {report.place}": walk.keep(report) for report in found.reports},
         }

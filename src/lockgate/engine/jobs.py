@@ -19,7 +19,8 @@ from lockgate.kernel.folders import replace_file
 from lockgate.monitoring.parity import Side, compare
 from lockgate.monitoring.span import Span
 from lockgate.packages.folder import PackageReader
-from lockgate.packages.runtime import CODE, MODEL, REFERENCE, load_package, read_seeds
+from lockgate.packages.runtime import CODE, MODEL, REFERENCE, TREES, load_package, read_seeds
+from lockgate.packages.runtimes import Agreement
 from lockgate.predictionlog import reading
 from lockgate.project.blueprint import Blueprint
 from lockgate.project.load import function_of, load
@@ -36,7 +37,7 @@ from lockgate.snapshots.take import write_rows
 from lockgate.sources.read import RowsRead, kind_of_type, read
 from lockgate.training.assemble import Rows, assemble, known_until
 from lockgate.training.fit import fit
-from lockgate.training.measure import measure, transform_mismatches
+from lockgate.training.measure import compare_runtimes, measure, transform_mismatches
 from lockgate.training.seeds import travelling
 
 __all__ = [
@@ -144,9 +145,10 @@ class ToExamine(msgspec.Struct, kw_only=True):
 
 
 class Fit(msgspec.Struct, kw_only=True):
-    """A fitted model; its bytes are in `model.bin` and `code.json`, its reference answers in `reference.json`."""
+    """A fitted model; its bytes and its reference answers are in files, under the names that they have in a package."""
 
     format: str
+    runtime: str
     fitted: str
     logged: dict[str, float]
     seconds: float
@@ -305,9 +307,11 @@ def _fit(folder: Path, scratch: Path, arguments: dict[str, Any], _: Report) -> F
     result = fit(spec, features, function_of(folder, spec.function), train, tested)
     replace_file(scratch / MODEL, result.model.data)
     replace_file(scratch / CODE, result.model.code)
+    replace_file(scratch / TREES, result.trees)
     replace_file(scratch / REFERENCE, canonical(result.reference))
     return Fit(
         format=result.format,
+        runtime=result.runtime,
         fitted=result.fitted,
         logged=result.logged,
         seconds=result.seconds,
@@ -329,6 +333,11 @@ def _measure(_: Path, __: Path, arguments: dict[str, Any], ___: Report) -> Measu
     except Refused as error:
         return Measured(metrics=None, reason=str(error), reference=reference)
     return Measured(metrics=metrics, reference=reference)
+
+
+def _agree(_: Path, __: Path, arguments: dict[str, Any], ___: Report) -> Agreement:
+    reader = PackageReader(Path(arguments["package_folder"]), arguments["package"])
+    return compare_runtimes(reader, pl.read_parquet(arguments["test"]))
 
 
 def _parity(_: Path, __: Path, arguments: dict[str, Any], progress: Report) -> ParityReport:
@@ -374,6 +383,7 @@ def _sound_rows(source: SourceRows) -> pl.LazyFrame:
 
 
 JOBS: dict[str, Callable[[Path, Path, dict[str, Any], Report], Any]] = {
+    "agree": _agree,
     "assemble": _assemble,
     "check": _check,
     "fit": _fit,

@@ -18,6 +18,7 @@ from lockgate.gates.judge import Case, judge
 from lockgate.kernel.canonical import Digest, canonical, digest_of
 from lockgate.kernel.errors import GateClosed
 from lockgate.kernel.verdicts import Verdict
+from lockgate.packages.runtimes import Agreement
 from lockgate.project.blueprint import Blueprint
 from lockgate.records.check import CheckReport
 from lockgate.records.package import Evidence
@@ -122,12 +123,26 @@ def _measured(judged: Judged, package: Digest, *, own_rows: bool) -> list[Eviden
     return [judged.evidence(package, kind, value) for kind, value in values.items() if value is not None]
 
 
-MEASURERS: dict[str, Measurer] = {"answers": _answers}
+def _runtime(judged: Judged) -> list[Evidence]:
+    """Hold the answers of whoever answers against those of the model's own library."""
+    walk, package = judged.walk, judged.package
+    arguments = {
+        "package": package,
+        "package_folder": str(walk.where.shelf.unpack(package)),
+        "test": str(judged.test()),
+    }
+    job = Job(kind="agree", folder=walk.line.folder, arguments=arguments)
+    found = run_child(job, walk.scratch / "agree", Agreement)
+    return [judged.evidence(package, "runtime", msgspec.to_builtins(found))]
+
+
+MEASURERS: dict[str, Measurer] = {"answers": _answers, "runtime": _runtime}
 """Every measurer, by name, in the order in which they run."""
 
 _WANTS: dict[str, tuple[str, ...]] = {
     "metric": ("answers",),
     "no_worse_than_live": ("answers",),
     "reference_answers": ("answers",),
+    "runtime_parity": ("runtime",),
 }
 """For each kind of gate the measurers whose evidence it judges by."""

@@ -27,7 +27,7 @@ from lockgate.kernel.canonical import Digest, canonical, digest_of, short
 from lockgate.kernel.errors import Conflict, NotFound
 from lockgate.kernel.names import nearest
 from lockgate.packages.folder import pack
-from lockgate.packages.runtime import CODE, CONTRACT, MODEL, REFERENCE
+from lockgate.packages.runtime import CODE, CONTRACT, MODEL, REFERENCE, TREES
 from lockgate.project.bind import bind
 from lockgate.project.blueprint import Blueprint
 from lockgate.records.check import CheckReport, Stage
@@ -45,7 +45,7 @@ __all__ = ["FITTED", "Made", "from_the_gates_on", "walk_the_line"]
 
 T = TypeVar("T")
 
-FITTED = (MODEL, CODE, REFERENCE)
+FITTED = (MODEL, CODE, TREES, REFERENCE)
 """The files of a package that fitting makes."""
 
 
@@ -287,6 +287,7 @@ class Made:
             return {
                 "run": self.walk.keep(run),
                 "format": self.shelf.blobs.put(found.format.encode()),
+                "runtime": self.shelf.blobs.put(found.runtime.encode()),
                 **{part: self.shelf.blobs.put_file(scratch / part) for part in FITTED},
             }
 
@@ -299,8 +300,8 @@ class Made:
             name.removeprefix("file "): digest for name, digest in self.set_made.items() if name.startswith("file ")
         }
         files |= {part: self.run_made[part] for part in FITTED}
-        consumed = {"contract": digest_of(contract), "format": self.run_made["format"], **files}
-        consumed["run"] = self.run_made["run"]
+        made = {name: self.run_made[name] for name in ("run", "format", "runtime")}
+        consumed = {"contract": digest_of(contract), **made, **files}
 
         def work() -> dict[str, Digest]:
             content = {path: data for path, digest in files.items() if (data := self.shelf.blobs.get(digest))}
@@ -310,7 +311,8 @@ class Made:
                 folder,
                 {CONTRACT: canonical(contract), **content},
                 project=self.blueprint.name,
-                format=self.shelf.blobs.get(self.run_made["format"]).decode(),
+                format=self.shelf.blobs.get(made["format"]).decode(),
+                runtime=self.shelf.blobs.get(made["runtime"]).decode(),
                 training_set=self.set_id,
                 code=line.code,
                 environment=line.environment,

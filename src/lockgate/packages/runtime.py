@@ -15,8 +15,9 @@ from lockgate.features.series import Told
 from lockgate.kernel.canonical import Digest, parse
 from lockgate.kernel.errors import Failed, Malformed
 from lockgate.packages.folder import PackageReader
-from lockgate.packages.formats.protocol import Scorer, Stored
+from lockgate.packages.formats.protocol import Scorer, Stored, Trees
 from lockgate.packages.formats.table import format_named
+from lockgate.packages.formats.trees import LIBRARY, load_trees
 from lockgate.records.package import Contract, Package, Reference
 
 __all__ = [
@@ -24,19 +25,23 @@ __all__ = [
     "CONTRACT",
     "MODEL",
     "REFERENCE",
+    "TREES",
     "LoadedPackage",
     "SeedRow",
     "encode_seed",
     "encode_table",
+    "load_model",
     "load_package",
     "read_contract",
     "read_seeds",
+    "read_trees",
 ]
 
 CONTRACT = "contract.json"
 MODEL = "model.bin"
 CODE = "code.json"
 REFERENCE = "reference.json"
+TREES = "trees.bin"
 
 T = TypeVar("T")
 
@@ -108,14 +113,12 @@ def load_package(folder: Path, digest: Digest) -> LoadedPackage:
 
     Raises:
         NotFound, Corrupt: as `PackageReader`.
-        Invalid: its format is not known here.
+        Invalid: its format or runtime is not known here.
         Failed: it does not give its reference answers on this machine.
     """
     reader = PackageReader(folder, digest)
     contract = read_contract(reader)
-    form = format_named(reader.package.format)
-    stored = Stored(*(reader.read(path) if reader.package.file(path) else b"" for path in (MODEL, CODE)))
-    loaded = LoadedPackage(digest, reader.package, contract, form.load(stored, contract.task))
+    loaded = LoadedPackage(digest, reader.package, contract, _scorer(reader, contract.task))
     for file in reader.package.files:
         if file.path.startswith(_TABLES):
             rows = _unpacked(file.path, reader.read(file.path), list[tuple[str | int, tuple[Any, ...]]])
@@ -134,6 +137,34 @@ def load_package(folder: Path, digest: Digest) -> LoadedPackage:
         msg = "This package does not give its reference answers on this machine; it does not serve"
         raise Failed(msg, expected=f"differences up to {reference.tolerance:g}", found=f"{worst:g}")
     return loaded
+
+
+def _scorer(reader: PackageReader, task: str) -> Scorer:
+    if reader.package.runtime == LIBRARY:
+        return load_model(reader, task)
+    reader.read(MODEL)  # it is not needed to answer; a package that is not whole does not serve
+    return load_trees(read_trees(reader))
+
+
+def load_model(reader: PackageReader, task: str) -> Scorer:
+    """Load the model by its own library, whoever answers for it.
+
+    Raises:
+        NotFound, Corrupt: as `PackageReader`.
+        Invalid: its format is not known here, or its bytes are none of it.
+    """
+    form = format_named(reader.package.format)
+    stored = Stored(*(reader.read(path) if reader.package.file(path) else b"" for path in (MODEL, CODE)))
+    return form.load(stored, task)
+
+
+def read_trees(reader: PackageReader) -> Trees:
+    """Give what a faster runtime answers by.
+
+    Raises:
+        NotFound, Corrupt: as `PackageReader`.
+    """
+    return Trees(reader.read(TREES), reader.package.runtime)
 
 
 def read_contract(reader: PackageReader) -> Contract:

@@ -32,6 +32,9 @@ class Compiled:
     places: dict[str, str]
 
 
+_RUNTIMES = ("auto", "library", "gtil")
+
+
 def compile_project(project: Project) -> Compiled | None:
     """Compile; None where a part is missing. Mistakes are noted (`declare.mistakes.note`), not raised."""
     _check_name_and_zone(project)
@@ -117,6 +120,9 @@ def _model(wanted: ModelWanted, project: Project, outcome: OutcomeSpec | None) -
     if not isinstance(wanted.test, LastSpan) or wanted.test.span <= timedelta(0):
         note(wanted.where, expected="test=lockgate.last(timedelta(days=...))", found=readable(wanted.test))
         return None
+    if wanted.runtime not in _RUNTIMES:
+        hint = nearest(str(wanted.runtime), _RUNTIMES)
+        note(wanted.where, expected=f"runtime to be {', '.join(_RUNTIMES)}", found=repr(wanted.runtime), hint=hint)
     if not 0 < wanted.threshold < 1:
         note(wanted.where, expected="a threshold between 0 and 1", found=repr(wanted.threshold))
     try:
@@ -132,6 +138,7 @@ def _model(wanted: ModelWanted, project: Project, outcome: OutcomeSpec | None) -
         parameters=wanted.parameters,
         task="binary" if outcome.returns is FieldKind.BOOL else "regression",
         threshold=float(wanted.threshold),
+        runtime=wanted.runtime,
         test_seconds=wanted.test.span.total_seconds(),
     )
 

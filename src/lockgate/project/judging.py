@@ -12,7 +12,7 @@ __all__ = ["compile_gates", "standing_gates"]
 
 
 def compile_gates(project: Project, request: RequestSpec | None, outcome: OutcomeSpec | None) -> tuple[GateSpec, ...]:
-    """Compile declared gates, after those that no release goes without: its data's checks and reference answers."""
+    """Compile declared gates, after those that no release goes without: of its data, its answers and who gives them."""
     for gate in project.gates:
         if outcome is not None:
             _check_metric(gate, "binary" if outcome.returns is FieldKind.BOOL else "regression")
@@ -26,7 +26,8 @@ def compile_gates(project: Project, request: RequestSpec | None, outcome: Outcom
 
 def standing_gates(places: list[str]) -> tuple[GateSpec, ...]:
     """Give the gates that no release goes without, its data having been examined at these places."""
-    return (GateSpec(kind="data_checks", parameters={"places": places}), GateSpec(kind="reference_answers"))
+    checks = GateSpec(kind="data_checks", parameters={"places": places})
+    return (checks, GateSpec(kind="reference_answers"), GateSpec(kind="runtime_parity"))
 
 
 def _places(project: Project) -> list[str]:

@@ -63,6 +63,8 @@ class Package(Record, tag="package/1", frozen=True, kw_only=True):
     project: str
     # How the model is stored: a name in the table of `packages/formats/table.py`.
     format: str
+    # Who answers: `library`, or a runtime that was found to answer the same, a name in `packages/formats/trees.py`.
+    runtime: str = "library"
     # Every file, sorted by path.
     files: tuple[PackageFile, ...]
     # The digest of the training set; of one with test rows only, where nothing was fitted here.
@@ -86,7 +88,7 @@ class Evidence(Record, tag="evidence/1", frozen=True, kw_only=True):
 
     # The package.
     package: Digest
-    # What was measured: `metrics`, `reference`, `checks`.
+    # What was measured: `metrics`, `reference`, `runtime`.
     kind: str
     # On which data: the digest of a training set or a snapshot.
     on: Digest

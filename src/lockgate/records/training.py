@@ -24,6 +24,8 @@ class ModelSpec(Record, tag="model/1", frozen=True, kw_only=True):
     threshold: float
     # The span at the end of the data that is kept for the test, in seconds.
     test_seconds: float
+    # Who is to answer: `library`, `gtil`, or `auto` for the fastest that answers as the library does.
+    runtime: str = "auto"
 
 
 class Environment(Record, tag="environment/1", frozen=True, kw_only=True):

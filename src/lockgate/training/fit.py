@@ -13,8 +13,10 @@ import polars as pl
 
 from lockgate.declare.fitting import Fitted, TorchModel, TrainingSet
 from lockgate.kernel.errors import Failed, Invalid, LockgateError
-from lockgate.packages.formats.protocol import Format, Stored
+from lockgate.packages.formats.protocol import Format, Stored, Trees
 from lockgate.packages.formats.table import FORMATS, format_for
+from lockgate.packages.formats.trees import LIBRARY
+from lockgate.packages.runtimes import AUTO, choose
 from lockgate.records.features import FeatureSet, FieldKind
 from lockgate.records.package import Reference
 from lockgate.records.training import ModelSpec
@@ -23,6 +25,7 @@ from lockgate.training.assemble import OUTCOME
 __all__ = ["FitResult", "fit", "matrix"]
 
 _QUESTIONS = 64
+_ASKED = 1_000
 _TOLERANCE = 1e-9
 
 
@@ -32,6 +35,8 @@ class FitResult:
 
     format: str
     model: Stored
+    runtime: str
+    trees: bytes
     reference: Reference
     fitted: str
     logged: dict[str, float]
@@ -69,11 +74,16 @@ def fit(
             msg, found=f"{type(error).__name__}: {error}", way_out="Its output is kept with the walk."
         ) from error
     seconds = time.perf_counter() - began
-    form = _format_of(spec, given)
+    name = _format_of(spec, given)
+    form, x = FORMATS[name], matrix(tested, features)
+    stored = _packed(form, given.model)
+    trees = _trees(spec, form, given.model, stored, training, x)
     return FitResult(
-        format=form,
-        model=_packed(form, given.model),
-        reference=_reference(FORMATS[form], given, spec, matrix(tested, features)),
+        format=name,
+        model=stored,
+        runtime=trees.runtime if trees else LIBRARY,
+        trees=trees.data if trees else b"",
+        reference=_reference(form, given, spec, x),
         fitted=_described(given.model),
         logged=_logged(given),
         seconds=seconds,
@@ -114,14 +124,48 @@ def _reference(form: Format, given: Fitted, spec: ModelSpec, x: Any) -> Referenc
     )
 
 
-def _packed(form: str, model: Any) -> Stored:  # noqa: ANN401 - what the format took
+def _packed(form: Format, model: Any) -> Stored:  # noqa: ANN401 - what the format took
     try:
-        return FORMATS[form].dump(model)
+        return form.dump(model)
     except LockgateError:
         raise
     except Exception as error:
         msg = f"This {type(model).__name__} can't be stored"
         raise Invalid(msg, expected="a model of plain parts", found=f"{type(error).__name__}: {error}") from error
+
+
+def _trees(
+    spec: ModelSpec,
+    form: Format,
+    model: Any,  # noqa: ANN401 - what the format took
+    stored: Stored,
+    training: TrainingSet,
+    x: Any,  # noqa: ANN401 - NDArray[np.float64]
+) -> Trees | None:
+    """Give what a faster runtime answers by; None where the library is to answer."""
+    trees = None if spec.runtime == LIBRARY else form.trees(model)
+    if spec.runtime == AUTO:
+        library = form.load(stored, spec.task)
+        threshold = spec.threshold if spec.task == "binary" else None
+        return choose(library, trees, x[:: max(1, len(x) // _ASKED)], _sizes(training), threshold)
+    if spec.runtime != LIBRARY and trees is None:
+        msg = f"{spec.runtime} can't answer for a {type(model).__name__}"
+        raise Invalid(
+            msg,
+            expected="trees of scikit-learn, LightGBM or XGBoost, and treelite",
+            found=type(model).__name__,
+            way_out="Leave runtime out: what answers fastest and the same is found.",
+        )
+    return trees
+
+
+def _sizes(training: TrainingSet) -> dict[int, int]:
+    """Give the size of the vocabulary of each category column; every code of it is in a row."""
+    found = {}
+    for column in np.flatnonzero(training.categorical):
+        codes = training.x[:, column]
+        found[int(column)] = int(np.nanmax(codes)) + 1 if (~np.isnan(codes)).any() else 0
+    return found
 
 
 def _logged(given: Fitted) -> dict[str, float]:

@@ -11,12 +11,15 @@ import polars as pl
 from lockgate.features.matrix import known_columns
 from lockgate.features.offline import as_served, encode_rows, raw_columns
 from lockgate.kernel.errors import Invalid
-from lockgate.packages.runtime import LoadedPackage
+from lockgate.packages.folder import PackageReader
+from lockgate.packages.formats.trees import LIBRARY
+from lockgate.packages.runtime import LoadedPackage, load_model, read_contract, read_trees
+from lockgate.packages.runtimes import Agreement, agreement, alone
 from lockgate.records.package import Contract
 from lockgate.statistics.metrics import METRICS
 from lockgate.training.assemble import OUTCOME, Rows
 
-__all__ = ["measure", "transform_mismatches"]
+__all__ = ["compare_runtimes", "measure", "transform_mismatches"]
 
 
 def measure(
@@ -65,6 +68,18 @@ def transform_mismatches(loaded: LoadedPackage, tested: pl.DataFrame) -> tuple[i
         served, _ = loaded.features(row, [values[i] for values in known])
         different += sum(_bits(a) != _bits(b) for a, b in zip(served, trained, strict=True))
     return tested.height * len(columns), different
+
+
+def compare_runtimes(reader: PackageReader, tested: pl.DataFrame) -> Agreement:
+    """Hold the answers of whoever answers for a package against those of the model's own library."""
+    contract = read_contract(reader)
+    if reader.package.runtime == LIBRARY:
+        return alone()
+    columns = contract.features.columns
+    x = tested.select(f"@{column.name}" for column in columns).to_numpy().astype(np.float64, order="C")
+    sizes = {i: len(contract.vocabulary[one.name]) for i, one in enumerate(columns) if one.name in contract.vocabulary}
+    library = load_model(reader, contract.task)
+    return agreement(library, read_trees(reader), x, sizes, contract.threshold if contract.task == "binary" else None)
 
 
 def _bits(value: float) -> bytes:

@@ -146,6 +146,7 @@ MODEL = ModelSpec(
     task="binary",
     threshold=0.5,
     test_seconds=1_209_600.0,
+    runtime="gtil",
 )
 GATE = GateSpec(kind="metric", parameters={"metric": "roc_auc", "at_least": 0.6, "by": "origin", "min_rows": 200})
 ROWS = RowFile(digest=B, bytes=2048, rows=100, not_before=AT)
@@ -300,6 +301,7 @@ RECORDS: tuple[Record, ...] = (
     Package(
         project="flight-delay",
         format="skops/1",
+        runtime="gtil-float32",
         files=(
             PackageFile(path="contract.json", digest=A, bytes=10),
             PackageFile(path="model.bin", digest=B, bytes=20),

@@ -62,6 +62,17 @@ def both(ours: float | None, theirs: float | None, name: str = "roc_auc") -> Cas
 
 
 CHECKS, REFERENCE = GateSpec(kind="data_checks"), GateSpec(kind="reference_answers")
+RUNTIME = GateSpec(kind="runtime_parity")
+AGREES = {
+    "runtime": "gtil",
+    "rows": 900,
+    "splits": 50,
+    "probed": 50,
+    "flips": 0,
+    "worst_difference": 1e-16,
+    "tolerance": 1e-9,
+    "refused": {},
+}
 ANSWERS = {"values": 50, "mismatched": 0, "worst_difference": 0.0, "tolerance": 1e-9}
 
 # gate, what there is to judge by, the verdict, and what must be said in `found` or `note`.
@@ -95,6 +106,33 @@ TABLE: dict[str, tuple[GateSpec, Case, Verdict, str]] = {
         "1 rules ran",
     ),
     "one source was not examined": (CHECKS, case(checks=(report(PASS), report())), INCONCLUSIVE, "1 rules"),
+    "nothing about who answers": (RUNTIME, case(), INCONCLUSIVE, "no evidence"),
+    "the library itself answers": (
+        RUNTIME,
+        case(evidence({**AGREES, "runtime": "library", "rows": 0}, "runtime")),
+        PASS,
+        "the library itself",
+    ),
+    "another answers the same": (RUNTIME, case(evidence(AGREES, "runtime")), PASS, "flips 0 of 900 decisions"),
+    "another flips a decision": (RUNTIME, case(evidence({**AGREES, "flips": 1}, "runtime")), FAIL, "flips 1 of 900"),
+    "another differs": (
+        RUNTIME,
+        case(evidence({**AGREES, "worst_difference": 1e-8}, "runtime")),
+        FAIL,
+        "differ by 1.0e-08",
+    ),
+    "another, of which nothing could be compared": (
+        RUNTIME,
+        case(evidence({**AGREES, "rows": 0}, "runtime")),
+        INCONCLUSIVE,
+        "answered no row",
+    ),
+    "what the library refuses is told": (
+        RUNTIME,
+        case(evidence({**AGREES, "refused": {"at infinity": 12}}, "runtime")),
+        PASS,
+        "12 at infinity",
+    ),
     "no reference answers": (REFERENCE, case(), INCONCLUSIVE, "no evidence"),
     "reference answers of another package": (
         REFERENCE,

@@ -215,6 +215,7 @@ def test_the_gates_that_no_release_goes_without_come_first() -> None:
     assert [gate.name for gate in blueprint().gates] == [
         "data checks",
         "reference answers",
+        "runtime parity",
         "metric roc_auc",
         "metric roc_auc by depot",
         "no worse than live log_loss",

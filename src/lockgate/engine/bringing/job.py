@@ -20,9 +20,11 @@ from lockgate.packages.brought.files import kind_of_bytes
 from lockgate.packages.brought.function import BroughtFunction, open_function
 from lockgate.packages.brought.mlflow import MLMODEL, model_file, read_mlmodel
 from lockgate.packages.brought.models import OPENERS, Brought
-from lockgate.packages.formats.protocol import Stored
+from lockgate.packages.formats.protocol import Scorer, Stored, Trees
 from lockgate.packages.formats.table import format_named
-from lockgate.packages.runtime import CODE, MODEL, REFERENCE
+from lockgate.packages.formats.trees import LIBRARY
+from lockgate.packages.runtime import CODE, MODEL, REFERENCE, TREES
+from lockgate.packages.runtimes import choose
 from lockgate.project.blueprint import Blueprint
 from lockgate.records.check import CheckReport
 from lockgate.records.features import TrainingSet
@@ -33,10 +35,11 @@ from lockgate.training.example import Example, read_example, take_example
 __all__ = ["BroughtIn", "bring_in"]
 
 _QUESTIONS = 64
+_ASKED = 1_000
 
 
 class BroughtIn(msgspec.Struct, kw_only=True):
-    """A model that was read; its bytes are in `model.bin` and `code.json`, its answers in `reference.json`.
+    """A model that was read; its bytes are in the files of a package, its answers in `reference.json`.
 
     The example rows are in `test.parquet`; `train.parquet` has none.
     """
@@ -44,8 +47,9 @@ class BroughtIn(msgspec.Struct, kw_only=True):
     # All that a project would have said.
     blueprint: Blueprint
     training_set: TrainingSet
-    # The format it is packed in, and what was fitted, in words.
+    # The format it is packed in, who answers, and what was fitted, in words.
     format: str
+    runtime: str
     fitted: str
     # What it was brought as, and what it says of itself.
     kind: str
@@ -78,14 +82,17 @@ def bring_in(_: Path, scratch: Path, arguments: dict[str, Any], __: object) -> B
     stored, form = _stored(opened)
     x = _matrix(example)
     answers = _asked_of_original(opened, example, x)
-    _check_same(asked, format_named(form).load(stored, task).score(x), answers, "the packed model", task)
+    library = format_named(form).load(stored, task)
+    _check_same(asked, library.score(x), answers, "the packed model", task)
     if (original := example.answers()) is not None:
         _check_same(asked, answers, original, "the model that was brought", task)
         answers = original
-    replace_file(scratch / MODEL, stored.data)
-    replace_file(scratch / CODE, stored.code)
-    replace_file(scratch / REFERENCE, canonical(_reference(asked, x, answers)))
-    vocabulary = {name: tuple(values) for name, values in (opened.model.vocabulary if opened.model else {}).items()}
+    vocabulary = opened.model.vocabulary if opened.model else {}
+    trees = _trees(asked, opened, library, x, task)
+    files = {MODEL: stored.data, CODE: stored.code, TREES: trees.data if trees else b""}
+    files[REFERENCE] = canonical(_reference(asked, x, answers))
+    for name, data in files.items():
+        replace_file(scratch / name, data)
     training_set = _training_set(example, scratch, vocabulary)
     feature = opened.function.feature if opened.function else None
     blueprint = blueprint_of(asked, example, task, vocabulary, feature)
@@ -93,6 +100,7 @@ def bring_in(_: Path, scratch: Path, arguments: dict[str, Any], __: object) -> B
         blueprint=blueprint,
         training_set=training_set,
         format=form,
+        runtime=trees.runtime if trees else LIBRARY,
         fitted=opened.model.fitted if opened.model else f"{_feature_name(opened)} (a function)",
         kind=opened.kind,
         said=opened.said,
@@ -176,6 +184,16 @@ def _stored(opened: _Opened) -> tuple[Stored, str]:
         return opened.function.stored, "python/1"
     assert opened.model is not None  # noqa: S101 - it is one or the other
     return opened.model.stored, opened.model.format
+
+
+def _trees(asked: ImportAsked, opened: _Opened, library: Scorer, x: NDArray[np.float64], task: str) -> Trees | None:
+    """Give what a faster runtime answers by, if there is one that agrees with the library."""
+    if opened.model is None or opened.model.model is None:
+        return None
+    trees = format_named(opened.model.format).trees(opened.model.model)
+    names = list(opened.model.names)
+    sizes = {names.index(name): len(values) for name, values in opened.model.vocabulary.items()}
+    return choose(library, trees, x[:: max(1, len(x) // _ASKED)], sizes, asked.threshold if task == "binary" else None)
 
 
 def _matrix(example: Example) -> NDArray[np.float64]:

@@ -51,6 +51,8 @@ class Brought(msgspec.Struct, frozen=True, kw_only=True):
     fitted: str
     # Asks the library's own object.
     ask: Ask
+    # That object, as its format takes it; None where nothing but its library answers for it.
+    model: Any = None
     # The columns it names, in order; empty where it names none.
     names: tuple[str, ...] = ()
     # How many columns it takes; None where it does not say.
@@ -75,6 +77,7 @@ def _scikit_learn(data: bytes, _: str) -> Brought:
         stored=Stored(deterministic(data)),
         fitted=_described(model, "scikit-learn", "sklearn"),
         ask=_asking(model),
+        model=model,
         names=tuple(map(str, getattr(model, "feature_names_in_", ()))),
         width=_whole(getattr(model, "n_features_in_", None)),
         task="binary" if hasattr(model, "predict_proba") else "regression",
@@ -122,6 +125,7 @@ def _lightgbm(data: bytes, _: str) -> Brought:
         stored=Stored(data),
         fitted=_described(model, "lightgbm"),
         ask=ask,
+        model=booster,
         names=() if all(map(_UNNAMED.fullmatch, names)) else names,
         width=booster.num_feature(),
         vocabulary=_categories(booster, data.decode(), names),
@@ -173,6 +177,7 @@ def _xgboost(data: bytes, _: str) -> Brought:
         stored=XGBOOST.dump(booster),
         fitted=_described(booster, "xgboost"),
         ask=ask,
+        model=booster,
         names=() if all(map(_UNNAMED.fullmatch, names)) else names,
         width=booster.num_features(),
         task="binary" if objective in _XGBOOST_BINARY else "regression",

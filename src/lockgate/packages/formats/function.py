@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lockgate.kernel.closure import close, open_closed
 from lockgate.kernel.errors import Failed, Invalid
-from lockgate.packages.formats.protocol import Format, Scorer, Stored
+from lockgate.packages.formats.protocol import Format, Scorer, Stored, Trees
 
 __all__ = ["FUNCTION"]
 
@@ -41,6 +41,10 @@ class _PlainFunction:
         source, literals = close(model)
         code = _Code(name=model.__name__, source=source, literals=literals)
         return Stored(b"", msgspec.json.encode(code, order="deterministic"))
+
+    def trees(self, model: Any) -> Trees | None:  # noqa: ANN401 - what `takes` took
+        del model
+        return None
 
     def load(self, stored: Stored, task: str) -> Scorer:
         del task

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.kernel.errors import Invalid
-from lockgate.packages.formats.protocol import Format, Scorer, Stored
+from lockgate.packages.formats.protocol import Format, Scorer, Stored, Trees
+from lockgate.packages.formats.trees import GTIL_DUST, as_trees
 
 __all__ = ["LIGHTGBM"]
 
@@ -33,6 +34,9 @@ class _LightgbmText:
                 way_out="Fit on training.x; training.categorical says which columns are categories.",
             )
         return Stored(booster.model_to_string().encode())
+
+    def trees(self, model: Any) -> Trees | None:  # noqa: ANN401 - what `takes` took
+        return as_trees(GTIL_DUST, lambda treelite: treelite.frontend.from_lightgbm(_booster(model)))
 
     def load(self, stored: Stored, task: str) -> Scorer:
         import lightgbm  # noqa: PLC0415 - the model's own library, only with the model

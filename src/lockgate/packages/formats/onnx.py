@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.kernel.errors import Invalid
-from lockgate.packages.formats.protocol import Format, Scorer, Stored
+from lockgate.packages.formats.protocol import Format, Scorer, Stored, Trees
 
 __all__ = ["ONNX"]
 
@@ -34,6 +34,10 @@ class _Onnx:
     def dump(self, model: Any) -> Stored:  # noqa: ANN401 - what `takes` took
         _check(model)
         return Stored(model.SerializeToString(deterministic=True))
+
+    def trees(self, model: Any) -> Trees | None:  # noqa: ANN401 - what `takes` took
+        del model
+        return None
 
     def load(self, stored: Stored, task: str) -> Scorer:
         import onnx  # noqa: PLC0415 - the model's own library, only with the model

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Format", "Scorer", "Stored"]
+__all__ = ["Format", "Scorer", "Stored", "Trees"]
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -23,6 +23,15 @@ class Stored(msgspec.Struct, frozen=True):
     data: bytes
     # What is run, as JSON; empty where there is none.
     code: bytes = b""
+
+
+class Trees(msgspec.Struct, frozen=True):
+    """A model of trees, as treelite writes it."""
+
+    # What treelite wrote.
+    data: bytes
+    # Who answers by it: a name in `packages.formats.trees.RUNTIMES`.
+    runtime: str
 
 
 class Scorer(Protocol):
@@ -58,3 +67,6 @@ class Format(Protocol):
         Raises:
             Invalid: they are none of this format, or hold what this server does not load.
         """
+
+    def trees(self, model: Any) -> Trees | None:  # noqa: ANN401 - what `takes` took
+        """Give it as trees; None where it is none, or none that treelite can read."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lockgate.declare.fitting import TorchModel
 from lockgate.kernel.errors import Invalid
-from lockgate.packages.formats.protocol import Format, Scorer, Stored
+from lockgate.packages.formats.protocol import Format, Scorer, Stored, Trees
 
 __all__ = ["TORCH"]
 
@@ -46,6 +46,10 @@ class _Safetensors:
         code = _Code(name=model.build.__name__, source=source, arguments=dict(model.arguments))
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.module.state_dict().items()}
         return Stored(save(weights), msgspec.json.encode(code, order="deterministic"))
+
+    def trees(self, model: Any) -> Trees | None:  # noqa: ANN401 - what `takes` took
+        del model
+        return None
 
     def load(self, stored: Stored, task: str) -> Scorer:
         import torch  # noqa: PLC0415 - the model's own library, only with the model

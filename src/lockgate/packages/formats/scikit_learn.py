@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.kernel.errors import Invalid
-from lockgate.packages.formats.protocol import Format, Scorer, Stored
+from lockgate.packages.formats.protocol import Format, Scorer, Stored, Trees
+from lockgate.packages.formats.trees import GTIL, GTIL_FLOAT32, as_trees
 
 __all__ = ["SKOPS", "read_skops"]
 
@@ -28,6 +29,12 @@ class _Skops:
         from lockgate.packages.zipped import deterministic  # noqa: PLC0415 - needed only where models are packed
 
         return Stored(deterministic(skops.io.dumps(model)))
+
+    def trees(self, model: Any) -> Trees | None:  # noqa: ANN401 - what `takes` took
+        kind = type(model).__name__.removesuffix("Classifier").removesuffix("Regressor")
+        if kind not in _TREES:
+            return None
+        return as_trees(_TREES[kind], lambda treelite: treelite.sklearn.import_model(model))
 
     def load(self, stored: Stored, task: str) -> Scorer:
         return _Estimator(read_skops(stored.data), task)
@@ -70,6 +77,14 @@ def read_skops(data: bytes, more: Iterable[str] = ()) -> Any:  # noqa: ANN401 - 
         raise Invalid(msg, expected="scikit-learn's own types", found=", ".join(unknown[:5]))
     return model
 
+
+_TREES = {
+    "HistGradientBoosting": GTIL,
+    "RandomForest": GTIL_FLOAT32,
+    "ExtraTrees": GTIL_FLOAT32,
+    "GradientBoosting": GTIL_FLOAT32,
+}
+"""Models of trees, and the runtime that changes what it is asked as they do."""
 
 _ALLOWED = frozenset(
     [

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.kernel.errors import Invalid
-from lockgate.packages.formats.protocol import Format, Scorer, Stored
+from lockgate.packages.formats.protocol import Format, Scorer, Stored, Trees
+from lockgate.packages.formats.trees import GTIL_FLOAT32, as_trees
 
 __all__ = ["XGBOOST"]
 
@@ -24,6 +25,9 @@ class _XgboostUbj:
 
     def dump(self, model: Any) -> Stored:  # noqa: ANN401 - what `takes` took
         return Stored(bytes(_booster(model).save_raw("ubj")))
+
+    def trees(self, model: Any) -> Trees | None:  # noqa: ANN401 - what `takes` took
+        return as_trees(GTIL_FLOAT32, lambda treelite: treelite.frontend.from_xgboost(_booster(model)))
 
     def load(self, stored: Stored, task: str) -> Scorer:
         import xgboost  # noqa: PLC0415 - the model's own library, only with the model
