@@ -27,7 +27,7 @@ def show_lineage(found: dict[str, Any], console: Console | None = None) -> None:
     out = console or Console()
     asked = f" gave prediction {found['prediction']}" if found["prediction"] else ""
     out.print(f"[bold]{found['project']} {found['version']}[/]{asked} · package {short(found['package'])}")
-    out.print(f"[dim]{origin(found)}[/]")
+    out.print(f"[dim]{origin(found, digits=40)}[/]")
     for one in found["snapshots"]:
         known = f", known until {one['known_until'][:19]}" if one["known_until"] else ""
         out.print(f"[dim]snapshot[/] {one['source']} {short(one['snapshot'])}, {one['rows']:,} rows{known}")

@@ -114,12 +114,12 @@ def endpoint(found: dict[str, Any]) -> None:
     console.print(table)
 
 
-def origin(found: dict[str, Any]) -> str:
-    """Say where a release comes from: its commit, or what was brought."""
+def origin(found: dict[str, Any], digits: int = 12) -> str:
+    """Say where a release comes from: its commit, by so many digits, or what was brought."""
     if found.get("imported"):
         return f"imported from {found['imported']}"
     mark = " [yellow]uncommitted changes[/]" if found["dirty"] else ""
-    return f"commit {found['commit'][:12]}{mark}"
+    return f"commit {found['commit'][:digits]}{mark}"
 
 
 def _learnt(release: dict[str, Any]) -> str:
