@@ -8,12 +8,15 @@ import os
 import pickle
 import random
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from lockgate.engine.bringing.asked import ImportAsked
+from lockgate.engine.bringing.job import bring_in
 from lockgate.kernel.canonical import digest_of, sha256
 from lockgate.kernel.errors import Broken, Corrupt, LockgateError, Malformed, NotFound, Refused, Untrusted
 from lockgate.kernel.folders import replace_file
@@ -23,9 +26,11 @@ from lockgate.packages.runtime import load_package, read_seeds
 from lockgate.packages.signing import Trust
 from lockgate.records.release import Release
 from lockgate.serving.loading import load_version
+from lockgate.training.example import Roles
 from tests.making.exported import PARTS, Parcel, make_parcel
 from tests.making.hostile import (
     HARMLESS,
+    MODEL_FILES,
     NO_PACKAGE,
     POISONED,
     POISONED_SEEDS,
@@ -35,6 +40,7 @@ from tests.making.hostile import (
     Payload,
     Spoil,
 )
+from tests.making.package import trained
 from tests.making.watching import Watch
 
 FLIPS = 40
@@ -219,3 +225,29 @@ def test_no_bit_of_what_was_signed_can_be_flipped(parcel: Parcel) -> None:
         flipped[bit // 8] ^= 1 << bit % 8
         with pytest.raises(Untrusted):
             trust.verify(bytes(flipped))
+
+
+@pytest.mark.parametrize("name", ["model.skops", "model.bin", "model.txt"])
+@pytest.mark.parametrize("what", MODEL_FILES)
+def test_a_hostile_file_is_not_imported_and_nothing_of_it_runs(tmp_path: Path, what: str, name: str) -> None:
+    canary, scratch = tmp_path / "ran", tmp_path / "scratch"
+    (scratch / "model").mkdir(parents=True)
+    (scratch / "example").mkdir()
+    (scratch / "model" / name).write_bytes(MODEL_FILES[what](trained(1)[0], canary))
+    (scratch / "example" / "rows.csv").write_text("a,b\n1,2\n")
+    asked = ImportAsked(path=str(tmp_path / name), example="/rows.csv", name="m", roles=Roles(), task="binary")
+    with Watch(tmp_path) as seen, pytest.raises((LockgateError, MemoryError)):
+        bring_in(scratch, scratch, {"asked": asked.plain()}, None)
+
+    assert seen.harm() == []
+    assert not canary.exists()
+
+
+def test_a_models_library_writes_nothing_and_reports_to_nobody(tmp_path: Path) -> None:
+    script = "from lockgate.packages.formats.onnx import runtime; runtime()"
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    subprocess.run([sys.executable, "-c", script], env={**environment, "HOME": str(home)}, check=True, timeout=60)
+
+    assert list(home.iterdir()) == []

@@ -30,7 +30,7 @@ from lockgate.kernel.canonical import canonical, parse, sha256
 from lockgate.kernel.folders import replace_file
 from lockgate.packages.folder import ENVELOPE, ENVIRONMENT, MANIFEST
 from lockgate.packages.formats.table import FORMATS
-from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE
+from lockgate.packages.runtime import CODE, CONTRACT, MODEL, REFERENCE
 from lockgate.packages.signing import make_key
 from lockgate.records.features import Code
 from lockgate.records.package import Contract, Package, PackageFile
@@ -38,6 +38,7 @@ from tests.making.exported import FILES, Parcel, sign_over
 
 __all__ = [
     "HARMLESS",
+    "MODEL_FILES",
     "NO_PACKAGE",
     "POISONED",
     "POISONED_SEEDS",
@@ -173,6 +174,55 @@ def _signed(spoil: Spoil, **manifest: Any) -> Spoil:  # noqa: ANN401 - fields of
         sign_over(parcel, canonical(msgspec.structs.replace(package, files=files, **manifest)))
 
     return spoil_and_sign
+
+
+def _formatted(name: str, data: Callable[[bytes, Path], bytes] | None, code: str = "") -> Spoil:
+    """Say that the model is of another format, sign it, and put other parts there; `CANARY` is the canary's path."""
+
+    def spoil(parcel: Parcel, canary: Path) -> None:
+        package = parse((parcel.folder / MANIFEST).read_bytes(), Package)
+        parts = {one.path: (parcel.folder / one.path).read_bytes() for one in package.files if one.path != MODEL}
+        if data is not None:
+            parts[MODEL] = data((parcel.folder / MODEL).read_bytes(), canary)
+        if code:
+            parts[CODE] = code.replace("CANARY", str(canary)).encode()
+        for path, part in parts.items():
+            replace_file(parcel.folder / path, part)
+        files = tuple(
+            PackageFile(path=path, digest=sha256(parts[path]), bytes=len(parts[path])) for path in sorted(parts)
+        )
+        sign_over(parcel, canonical(msgspec.structs.replace(package, files=files, format=name)))
+
+    return spoil
+
+
+def _function(source: str) -> Spoil:
+    return _formatted("python/1", None, json.dumps({"name": "score", "source": source, "literals": {}}))
+
+
+def _outside_onnx(_: bytes, canary: Path) -> bytes:
+    """Give a graph whose tensor is to be read from a file of the server."""
+    import onnx  # noqa: PLC0415 - a heavy library, only where it is asked for
+
+    tensor = onnx.TensorProto(name="w", data_type=1, dims=[1, 6], data_location=onnx.TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value=f"../../../{canary.name}")
+    given = onnx.helper.make_tensor_value_info("x", 1, [None, 6])
+    answer = onnx.helper.make_tensor_value_info("y", 1, [None, 1])
+    node = onnx.helper.make_node("Mul", ["x", "w"], ["y"])
+    graph = onnx.helper.make_graph([node], "g", [given], [answer], initializer=[tensor])
+    data: bytes = onnx.helper.make_model(graph).SerializeToString()
+    return data
+
+
+def _foreign_onnx(_: bytes, __: Path) -> bytes:
+    """Give a graph with an operator that a library beside the server would bring."""
+    import onnx  # noqa: PLC0415 - a heavy library, only where it is asked for
+
+    given = onnx.helper.make_tensor_value_info("x", 1, [None, 6])
+    answer = onnx.helper.make_tensor_value_info("y", 1, [None, 1])
+    node = onnx.helper.make_node("Run", ["x"], ["y"], domain="my.operators")
+    data: bytes = onnx.helper.make_model(onnx.helper.make_graph([node], "g", [given], [answer])).SerializeToString()
+    return data
 
 
 def _contract(change: Callable[[Contract, Path], Contract]) -> Spoil:
@@ -347,6 +397,13 @@ _ROWS: dict[str, Callable[[bytes, Path], bytes]] = {
     "a type of its own": lambda *_: b"\x91\x92\xc7\x01\x01\x00\x90",
 }
 
+_CODES = {
+    "a pickle of text": "cos\nsystem\n(S'touch CANARY'\ntR.",
+    "YAML with a tag that calls": "!!python/object/apply:os.system ['touch CANARY']\n",
+    "JSON nested without end": "[" * 200_000,
+    "a field of its own": '{"name":"score","source":"","literals":{},"run":"CANARY"}',
+}
+
 UNSIGNED: dict[str, Spoil] = {
     "no signature": _envelope(lambda envelope: envelope.update(signatures=[])),
     "no envelope": lambda parcel, _: (parcel.folder / ENVELOPE).unlink(),
@@ -423,6 +480,22 @@ POISONED: dict[str, Spoil] = {
     "a feature whose literal calls": _feature(
         "def local_hour(scheduled_departure):\n    return LIMIT", LIMIT="open('CANARY', 'w')"
     ),
+    **{
+        f"{what} as a model of {form}": _formatted(form, make)
+        for what, make in _PICKLES.items()
+        for form in ("lightgbm-text/1", "xgboost-ubj/1", "onnx/1")
+    },
+    **{f"{what} as the code of a function": _formatted("python/1", None, code) for what, code in _CODES.items()},
+    "a function that imports": _function("def score(a):\n    import os\n    return os.system('touch CANARY')"),
+    "a function that climbs": _function("def score(a):\n    return a.__class__.__base__.__subclasses__()"),
+    "a function with a statement before it": _function("open('CANARY', 'w')\ndef score(a):\n    return 1.0"),
+    "a function with a default that calls": _function("def score(a=open('CANARY', 'w')):\n    return 1.0"),
+    "a graph that reads a file of the server": _formatted("onnx/1", _outside_onnx),
+    "a graph with an operator from elsewhere": _formatted("onnx/1", _foreign_onnx),
+    "UBJSON that says it is without end": _formatted(
+        "xgboost-ubj/1", lambda *_: b"{L" + (1 << 60).to_bytes(8, "big") + b"learner"
+    ),
+    "a text of trees that has none": _formatted("lightgbm-text/1", lambda *_: b"tree\nversion=v4\nend of trees\n"),
     "a format that nobody knows": _signed(lambda *_: None, format="pickle/5"),
     "a format that is a path": _signed(lambda *_: None, format="../../../../tmp/format"),
 }
@@ -469,3 +542,6 @@ HARMLESS: dict[str, Spoil] = {
         parcel.folder / "sitecustomize.py", f"open({str(canary)!r}, 'w')".encode()
     ),
 }
+
+MODEL_FILES: dict[str, Callable[[bytes, Path], bytes]] = dict(_MODELS)
+"""What may be brought as a model's file, from the bytes of a sound one; each is refused."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate.kernel.errors import Invalid
-from lockgate.packages.formats.onnx import ONNX
+from lockgate.packages.formats.onnx import ONNX, runtime
 from lockgate.packages.formats.protocol import Stored
 from lockgate.packages.formats.scikit_learn import read_skops
 from lockgate.packages.formats.xgboost import XGBOOST
@@ -196,7 +196,6 @@ def _stopped(booster: Any) -> tuple[Any, tuple[str, ...]]:  # noqa: ANN401 - XGB
 
 def _onnx(data: bytes, task: str) -> Brought:
     import onnx  # noqa: PLC0415 - the model's own library, only with the model
-    import onnxruntime  # noqa: F401, PLC0415 - likewise; its version is named
     from google.protobuf.message import DecodeError  # noqa: PLC0415 - likewise
 
     try:
@@ -216,7 +215,7 @@ def _onnx(data: bytes, task: str) -> Brought:
     return Brought(
         format="onnx/1",
         stored=Stored(data),
-        fitted=_described(model, "onnxruntime"),
+        fitted=f"{type(model).__name__} (onnxruntime {runtime().__version__})",
         ask=scorer.score,
         width=sizes[0][1] or None if sizes and len(sizes[0]) == _MATRIX else None,
         task=task,

@@ -5,6 +5,7 @@
 - Most of these models take float32. What they then answer is what is compared with reference answers.
 """
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from lockgate.kernel.errors import Invalid
 from lockgate.packages.formats.protocol import Format, Scorer, Stored, Trees
 
-__all__ = ["ONNX"]
+__all__ = ["ONNX", "runtime"]
 
 _DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
 _TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
@@ -41,7 +42,6 @@ class _Onnx:
 
     def load(self, stored: Stored, task: str) -> Scorer:
         import onnx  # noqa: PLC0415 - the model's own library, only with the model
-        import onnxruntime  # noqa: PLC0415 - likewise
         from google.protobuf.message import DecodeError  # noqa: PLC0415 - likewise
 
         try:
@@ -49,6 +49,7 @@ class _Onnx:
         except DecodeError as error:
             raise Invalid("These bytes are no ONNX model", expected="a ModelProto", found=str(error)) from error
         _check(model)
+        onnxruntime = runtime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = _QUIET
@@ -59,6 +60,14 @@ class _Onnx:
                 "ONNX Runtime can't load this model", expected="a valid model", found=str(error)[:200]
             ) from error
         return _Session(session, task)
+
+
+def runtime() -> Any:  # noqa: ANN401 - a module
+    """Give ONNX Runtime, told to keep to itself: by default it writes an id of the machine and reports to its maker."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime  # noqa: PLC0415 - the model's own library, only with the model
+
+    return onnxruntime
 
 
 def _check(model: Any) -> None:  # noqa: ANN401 - a ModelProto

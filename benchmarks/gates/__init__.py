@@ -1,0 +1,1 @@
+"""What gates cost, and what they tell apart."""
