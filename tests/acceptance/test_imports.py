@@ -120,6 +120,8 @@ def test_what_was_imported_says_so_wherever_it_is_shown(desk: Desk) -> None:
         assert code == 0, err
         assert "imported" in out
         assert "script.py:score" in out
+    code, _, err = desk.run("package", "rebuild", "clicks")
+    assert (code, "fitted elsewhere" in err) == (1, True)
     code, out, _ = desk.run("feature", "show", "clicks/score")
     assert code == 0
     assert "country" in out

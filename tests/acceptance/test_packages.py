@@ -1,9 +1,14 @@
-"""A package is taken out of its installation and verified elsewhere, used as a user would: by commands."""
+"""A package is taken out of its installation, verified elsewhere and made again, used as a user would: by commands."""
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from tests.making.parcels import commit
 from tests.making.workshop import Workshop
 
 
@@ -68,3 +73,85 @@ def test_what_can_not_be_exported_is_refused_in_words(shipped: Workshop, tmp_pat
         assert said in err
         assert "Traceback" not in err
     assert not (tmp_path / "new").exists()
+
+
+def moved(shipped: Workshop, folder: Path) -> Path:
+    """Give a clone of the project's repository that has gone on since, with the project in a folder of it."""
+    subprocess.run(["git", "clone", "-q", str(shipped.project), str(folder)], check=True)
+    (folder / "inner").mkdir()
+    (folder / "project.py").rename(folder / "inner" / "project.py")
+    commit(folder, "Moved on")
+    return folder / "inner"
+
+
+def rebuilt(shipped: Workshop, *options: str) -> dict[str, Any]:
+    code, out, err = shipped.run("package", "rebuild", "parcels", "--here", "--json", *options)
+    assert code == 0, err
+    found: dict[str, Any] = json.loads(out)["values"]
+    return found
+
+
+def test_a_package_is_made_again_of_its_commit_wherever_the_repository_stands(
+    shipped: Workshop, tmp_path: Path
+) -> None:
+    values = rebuilt(shipped, "--repository", str(moved(shipped, tmp_path / "clone")))
+
+    assert (values["same_id"], values["rebuilt"]) == (True, shipped.first["package"])
+    assert values["commit"] == shipped.first["commit"]
+    assert (values["other"], values["environment_differs"], values["fresh"]) == ([], [], False)
+    assert shipped.fits() == 2
+    status = shipped.status()
+    assert [walk["result"] for walk in status["walks"]] == ["rebuilt", "released"]
+    assert len(status["endpoints"][0]["releases"]) == 1, "nothing is released"
+    shown = json.loads(shipped.run("package", "show", "parcels", "--json")[1])
+    assert [one["values"]["same_id"] for one in shown["rebuilt"]] == [True]
+    assert not (shipped.state / "work" / status["walks"][0]["id"] / "rebuild").exists()
+
+
+def test_a_fit_that_differs_in_what_nobody_sees_gives_the_same_answers_and_in_others_is_told(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (workshop.project / "project.py").read_text()
+    # Without early stopping its tolerance decides nothing, and is stored all the same.
+    noisy = 'random_state=int(os.environ["SEED"]), max_features=0.5, tol=float(os.environ["NOISE"])'
+    (workshop.project / "project.py").write_text(text.replace("random_state=0", noisy))
+    commit(workshop.project, "Noise")
+    monkeypatch.setenv("SEED", "0")
+    monkeypatch.setenv("NOISE", "0.1")
+    first = workshop.ship()
+    monkeypatch.setenv("NOISE", "0.2")
+    values = rebuilt(workshop, "--repository", str(workshop.project))
+
+    assert (values["same_id"], values["same_answers"], values["other"]) == (False, True, ["model.bin"])
+    assert values["rebuilt"] != first["package"]
+    assert values["worst_difference"] <= values["tolerance"]
+
+    monkeypatch.setenv("SEED", "1")
+    code, _, err = workshop.run("package", "rebuild", "parcels", "--repository", str(workshop.project), "--here")
+    assert code == 1
+    assert "came out otherwise" in err
+    assert "model.bin" in err
+
+
+def test_what_can_not_be_made_again_is_refused_at_once(shipped: Workshop, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path / "other")], check=True)
+    for place in (tmp_path, tmp_path / "other"):
+        code, _, err = shipped.run("package", "rebuild", "parcels", "--repository", str(place))
+        assert code == 1
+        assert f"does not have commit {shipped.first['commit'][:12]}" in err
+    (shipped.project / "extra.py").write_text("x = 1\n")
+    assert shipped.ship("--dirty")["version"] == "v2"
+    code, _, err = shipped.run("package", "rebuild", "parcels", "--repository", str(shipped.project))
+    assert code == 1
+    assert "changes that were not committed" in err
+    assert shipped.fits() == 2
+
+
+@pytest.mark.slow
+def test_a_package_is_made_again_in_a_fresh_environment_of_the_recorded_distributions(shipped: Workshop) -> None:
+    code, out, err = shipped.run("package", "rebuild", "parcels", "--repository", str(shipped.project), "--json")
+
+    assert code == 0, err
+    values = json.loads(out)["values"]
+    assert (values["same_id"], values["fresh"], values["environment_differs"]) == (True, True, [])
+    assert values["rebuilt"] == shipped.first["package"]

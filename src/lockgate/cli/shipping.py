@@ -16,7 +16,7 @@ from lockgate.cli.client import Client, connect
 from lockgate.kernel.canonical import short
 from lockgate.kernel.errors import Failed, GateClosed, Unavailable
 
-__all__ = ["import_model", "ship_project", "take_snapshots"]
+__all__ = ["import_model", "rebuild_package", "ship_project", "take_snapshots"]
 
 _LOOK_AGAIN = 0.1
 _MISSES = 200
@@ -40,6 +40,24 @@ def ship_project(folder: Path, state: Path, asked: Mapping[str, Any], *, as_json
         walk, end = _walk(client, folder, asked, console)
         snapshots.assumptions(client.get(f"/api/v1/snapshots?line={walk}"), console)
         _finish(client, walk, end, as_json=as_json, console=console)
+
+
+def rebuild_package(state: Path, asked: Mapping[str, Any], *, as_json: bool) -> None:
+    """Have a package made again, wait for the end of the walk, and say what came out.
+
+    Raises:
+        GateClosed: it gives other answers.
+        Failed: it can't be made here.
+    """
+    with connect(state) as client:
+        console = Console(stderr=as_json)
+        opened = client.post("/api/v1/packages/rebuild", dict(asked))
+        _, end = _follow_walk(client, opened, console)
+        found = client.get(f"/api/v1/packages/{opened['release']}")["rebuilt"][0]
+    if as_json:
+        print(json.dumps(found, indent=2))  # noqa: T201 - what the command is for
+    else:
+        console.print(f"[bold green]rebuilt[/]: {showing.safe(end['reason'])}", soft_wrap=True)
 
 
 def take_snapshots(folder: Path, state: Path, asked: Mapping[str, Any], *, as_json: bool) -> None:
@@ -93,7 +111,7 @@ def _follow_walk(client: Client, opened: dict[str, Any], console: Console) -> tu
     told = "Ctrl-C stops it, the same command goes on" if opened["attended"] else "it goes on also without this command"
     console.print(f"[dim]walk {walk}; {told}[/]")
     end = _show(client, walk, console)
-    if end["result"] not in {"released", "taken"}:
+    if end["result"] not in {"released", "taken", "rebuilt"}:
         kind = GateClosed if end["result"] == "stopped" else Failed
         raise kind(end["reason"].removesuffix("."))
     return walk, end

@@ -64,7 +64,9 @@ class ChildResult(msgspec.Struct, kw_only=True, omit_defaults=True):
     error: ChildError | None = None
 
 
-def run_child(job: Job, scratch: Path, result: type[T], progress: Progress = lambda *_: None) -> T:
+def run_child(
+    job: Job, scratch: Path, result: type[T], progress: Progress = lambda *_: None, *, python: Path | None = None
+) -> T:
     """Run a job in a child process.
 
     Args:
@@ -72,6 +74,7 @@ def run_child(job: Job, scratch: Path, result: type[T], progress: Progress = lam
         scratch: a folder for its files, made if it does not exist.
         result: the type of what it gives.
         progress: told how far it is.
+        python: of the environment to run it in; ours if left out.
 
     Raises:
         Invalid: the user's project or data were refused.
@@ -83,7 +86,7 @@ def run_child(job: Job, scratch: Path, result: type[T], progress: Progress = lam
     reading, writing = os.pipe()
     with (scratch / OUTPUT).open("wb") as output:
         child = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "lockgate.engine.child", str(scratch), str(writing)],
+            [str(python or sys.executable), "-m", "lockgate.engine.child", str(scratch), str(writing)],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

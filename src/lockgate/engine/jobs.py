@@ -12,6 +12,7 @@ import polars as pl
 from lockgate.checks.examine import Around, examine
 from lockgate.engine.bringing.job import bring_in
 from lockgate.engine.checking import Watch
+from lockgate.engine.reasking import reask
 from lockgate.features.known import AVAILABLE, GONE, known_rows
 from lockgate.kernel.canonical import Digest, canonical, digest_of
 from lockgate.kernel.errors import Refused
@@ -391,6 +392,7 @@ JOBS: dict[str, Callable[[Path, Path, dict[str, Any], Report], Any]] = {
     "load": _load,
     "measure": _measure,
     "parity": _parity,
+    "reask": reask,
     "snapshot": _snapshot,
 }
 """Every job, by name: from (project folder, scratch folder, arguments, progress) to a result."""

@@ -7,16 +7,21 @@ import msgspec
 from lockgate.engine.installation import Installation
 from lockgate.engine.naming import find_release
 from lockgate.engine.origin import imported_from
-from lockgate.kernel.canonical import Digest, canonical
+from lockgate.engine.rebuilding import REBUILD
+from lockgate.kernel.canonical import Digest, canonical, parse
 from lockgate.kernel.errors import Invalid, NotFound, Unavailable
 from lockgate.packages.describe import Described, describe
 from lockgate.packages.exported import export
 from lockgate.packages.folder import PackageReader
 from lockgate.packages.signing import Trust
+from lockgate.records.package import Evidence
 from lockgate.records.release import Release
 from lockgate.records.training import Environment
 
 __all__ = ["Exported", "PackageSeen", "export_package", "show_package"]
+
+
+_LOOKED_THROUGH = 10_000
 
 
 class PackageSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +35,8 @@ class PackageSeen(msgspec.Struct, frozen=True, kw_only=True):
     environment: Environment
     # What was brought, where the model was not fitted here; else empty.
     imported: str
+    # What came of making it again, newest first.
+    rebuilt: tuple[Evidence, ...]
 
 
 class Exported(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +69,7 @@ def show_package(where: Installation, what: str) -> PackageSeen:
         signed_by=Trust.read(where.state.trust).signer(_envelope(where, digest)),
         environment=where.shelf.get(Environment, reader.package.environment),
         imported=imported_from(where, release),
+        rebuilt=_rebuilt(where, release),
     )
 
 
@@ -98,6 +106,12 @@ def export_package(where: Installation, what: str, folder: Path) -> Exported:
 
 def _reader(where: Installation, release: Release) -> PackageReader:
     return PackageReader(where.shelf.unpack(release.package), release.package)
+
+
+def _rebuilt(where: Installation, release: Release) -> tuple[Evidence, ...]:
+    stored = where.shelf.ledger.records.latest("evidence", subject=release.endpoint, limit=_LOOKED_THROUGH)
+    found = (parse(one.body, Evidence) for one in stored)
+    return tuple(one for one in found if one.kind == REBUILD and one.package == release.package)
 
 
 def _envelope(where: Installation, release: Digest) -> bytes:

@@ -24,14 +24,26 @@ from lockgate.engine.machine import environment
 from lockgate.engine.openlineage.observer import Observer, Silence
 from lockgate.engine.openlineage.sending import open_sink
 from lockgate.engine.openlineage.telling import observer_of
+from lockgate.engine.rebuilding import REBUILD, RebuildAsked, check_rebuildable, walk_the_rebuild
 from lockgate.engine.repository import look
 from lockgate.engine.walk import LEASE_SPAN, Told, Walk, owner_is_dead, read_told, this_owner
 from lockgate.kernel.canonical import canonical, digest_of, parse, utc
 from lockgate.kernel.errors import Conflict, GateClosed, Invalid, LockgateError, NotFound, Refused
 from lockgate.ledger.protocols import Entry, Lease
 from lockgate.records.line import Line, LineEnd, Tree
+from lockgate.records.package import Package
 
-__all__ = ["Asked", "Watched", "advance", "has_ended", "open_import", "open_line", "unfinished", "watch"]
+__all__ = [
+    "Asked",
+    "Watched",
+    "advance",
+    "has_ended",
+    "open_import",
+    "open_line",
+    "open_rebuild",
+    "unfinished",
+    "watch",
+]
 
 
 class Watched(msgspec.Struct, kw_only=True):
@@ -124,6 +136,32 @@ def open_import(where: Installation, asked: ImportAsked, *, rollout: bool, atten
     return _open_or_attach(where, line, bringing.tree)
 
 
+def open_rebuild(where: Installation, asked: RebuildAsked, *, attended: bool, by: str) -> Line:
+    """Open a walk that makes a released package again, or give the one that is under way.
+
+    Raises:
+        NotFound: there is no such release, or the repository does not have its commit.
+        Refused: it can't be made again.
+    """
+    release = check_rebuildable(where, asked)
+    package = where.shelf.get(Package, release.package)
+    line = Line(
+        id=secrets.token_hex(8),
+        project=release.endpoint,
+        folder=asked.repository,
+        commit=release.commit,
+        dirty=False,
+        code=package.code,
+        environment=package.environment,
+        parameters={"as_of": None, "rollout": False, "until": REBUILD, REBUILD: msgspec.to_builtins(asked)},
+        attended=attended,
+        installation=where.name,
+        by=by,
+        at=where.clock(),
+    )
+    return _open_or_attach(where, line, where.shelf.get(Tree, package.code))
+
+
 def _open_or_attach(where: Installation, line: Line, tree: Tree) -> Line:
     """Open a walk, or give the one that is under way for the same thing; its files are kept by their digests."""
     place = [line.installation, line.folder, line.commit]
@@ -195,7 +233,7 @@ def advance(where: Installation, line: Line) -> bool:
             end = _go(walk)
             _tell_end(walk, end)
             _end(where, line, end, walk.fence)
-            if end.result in {"released", "taken"}:
+            if end.result in {"released", "taken", "rebuilt"}:
                 walk.sweep()
     finally:
         walk.close()
@@ -205,7 +243,7 @@ def advance(where: Installation, line: Line) -> bool:
 def _go(walk: Walk) -> LineEnd:
     now = walk.where.clock
     try:
-        release = walk_the_import(walk) if IMPORT in walk.line.parameters else walk_the_line(walk)
+        return _walked(walk)
     except GateClosed as error:
         walk.tell(Told(station="line", state="stopped", text=str(error)))
         return LineEnd(line=walk.line.id, result="stopped", reason=str(error), at=now())
@@ -217,14 +255,23 @@ def _go(walk: Walk) -> LineEnd:
         reason = f"Lockgate itself failed: {type(error).__name__}: {error}. This is a fault of ours; please report it."
         walk.tell(Told(station="line", state="failed", text=reason))
         return LineEnd(line=walk.line.id, result="failed", reason=reason, at=now())
+
+
+def _walked(walk: Walk) -> LineEnd:
+    """Walk to what was asked for."""
+    now, asked = walk.where.clock, walk.line.parameters
+    if REBUILD in asked:
+        reason = walk_the_rebuild(walk)
+        return LineEnd(line=walk.line.id, result="rebuilt", reason=reason, at=now())
+    release = walk_the_import(walk) if IMPORT in asked else walk_the_line(walk)
     if release is None:
         return LineEnd(line=walk.line.id, result="taken", reason="", at=now())
     return LineEnd(line=walk.line.id, result="released", reason="", release=release, at=now())
 
 
 def _observer(where: Installation, line: Line) -> Observer:
-    if IMPORT in line.parameters:
-        return Silence()  # no source is read and nothing is fitted, so there is no lineage to tell
+    if line.parameters.keys() & {IMPORT, REBUILD}:
+        return Silence()  # no source is read, so there is no lineage to tell
     try:
         return observer_of(where, line)
     except Invalid as error:

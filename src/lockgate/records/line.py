@@ -30,7 +30,7 @@ class Line(Record, tag="line/1", frozen=True, kw_only=True):
     code: Digest
     # The digest of the environment.
     environment: Digest
-    # What was asked for beside: `as_of`, `rollout`, `until`, `anew`, `lineage`, `import`.
+    # What was asked for beside: `as_of`, `rollout`, `until`, `anew`, `lineage`, `import`, `rebuild`.
     parameters: dict[str, Any]
     # Whether it stops with the command that opened it; else the control plane goes on with it by itself.
     attended: bool
@@ -64,7 +64,7 @@ class LineEnd(Record, tag="line-end/1", frozen=True, kw_only=True):
 
     # The walk's id.
     line: str
-    # `released`, `taken` (snapshots only), `stopped` (a gate or a check), `failed`.
+    # `released`, `taken` (snapshots only), `rebuilt` (nothing is released), `stopped` (a gate or a check), `failed`.
     result: str
     # In words.
     reason: str

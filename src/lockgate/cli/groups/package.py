@@ -95,3 +95,18 @@ def import_package(  # noqa: PLR0913, PLR0917 - each says what a column is for, 
     from lockgate.cli.shipping import import_model  # noqa: PLC0415 - likewise
 
     import_model(state, asked_of(said), as_json=as_json)
+
+
+@package_app.command("rebuild")
+def rebuild(
+    what: What,
+    repository: Annotated[Path, typer.Option(help="A repository that has its commit.")] = Path(),
+    here: Annotated[bool, typer.Option("--here", help="In this environment instead of a fresh one.")] = False,  # noqa: FBT002 - a flag
+    state: State = STATE,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Make a package again: its commit, the recorded environment, its training set; the same must come out."""
+    from lockgate.cli.shipping import rebuild_package  # noqa: PLC0415 - a command loads what it needs
+
+    asked = {"what": what, "repository": str(repository.absolute()), "fresh": not here}
+    rebuild_package(state, asked, as_json=as_json)

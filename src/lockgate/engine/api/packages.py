@@ -12,8 +12,10 @@ from lockgate.engine.api.caller import needs
 from lockgate.engine.api.once import once
 from lockgate.engine.bringing.asked import ImportAsked
 from lockgate.engine.installation import Installation
+from lockgate.engine.naming import find_release
 from lockgate.engine.packages import export_package, show_package
-from lockgate.engine.reconcile import open_import
+from lockgate.engine.rebuilding import RebuildAsked
+from lockgate.engine.reconcile import open_import, open_rebuild
 from lockgate.engine.runner import Runner
 from lockgate.kernel.access import Scope
 from lockgate.training.example import Roles
@@ -31,6 +33,16 @@ class Export(BaseModel):
 
     what: str = Field(description="An endpoint (its live release), endpoint@v2, or a digest.")
     folder: Path = Field(description="Where to, on the machine of the control plane: a new or an empty folder.")
+
+
+class Rebuild(BaseModel):
+    """A released package to make again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    what: str = Field(description="An endpoint (its live release), endpoint@v2, or a digest.")
+    repository: Path = Field(description="A repository that has its commit, on the machine of the control plane.")
+    fresh: bool = Field(default=True, description="In an environment made from the recorded one; else in this one.")
 
 
 class Import(BaseModel):
@@ -97,6 +109,19 @@ def add_package_routes(app: FastAPI, where: Installation, runner: Runner) -> Non
     async def export(body: Export, request: Request, caller: Releaser) -> Response:
         """Write a package to a folder, with its signed release and its environment."""
         return await once(request, caller, lambda: _json(export_package(where, body.what, body.folder)))
+
+    @app.post("/api/v1/packages/rebuild", status_code=202)
+    async def rebuild(body: Rebuild, request: Request, caller: Releaser) -> Response:
+        """Make a released package again: opens a walk, or gives the one under way; nothing is released."""
+
+        def work() -> Response:
+            release = find_release(where, body.what)
+            asked = RebuildAsked(release=release, repository=str(body.repository), fresh=body.fresh)
+            line = open_rebuild(where, asked, attended=runner.attended, by=caller)
+            runner.wake(line)
+            return _json({"id": line.id, "attended": line.attended, "release": release}, 202)
+
+        return await once(request, caller, work)
 
     @app.post("/api/v1/packages/import", status_code=202)
     async def bring(body: Import, request: Request, caller: Releaser) -> Response:
