@@ -1,5 +1,6 @@
 """What `lockgate package import` was told, as the API takes it: paths from the root, bounds as numbers."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ def asked_of(said: Mapping[str, Any]) -> dict[str, Any]:
         "path": _absolute(said["path"]),
         "example": str(said["example"].absolute()),
         "columns": [one.strip() for one in said["columns"].split(",") if one.strip()],
+        "build": _absolute(said["build"]) if said["build"] else "",
+        "arguments": _object(said["arguments"]),
         "floors": _bounds("--floor", said["floor"] or ()),
         "ceilings": _bounds("--ceiling", said["ceiling"] or ()),
         "final_after": f"P{after.days}DT{after.seconds}S",
@@ -38,6 +41,16 @@ def _absolute(path: str) -> str:
         return str(Path(path).absolute())
     script = place if place.endswith(".py") else f"{place.replace('.', '/')}.py"
     return f"{Path(script).absolute()}:{function}"
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise Invalid("--arguments can't be read", expected="a JSON object", found=text[:80])
+    return found
 
 
 def _bounds(option: str, texts: Sequence[str]) -> dict[str, float]:

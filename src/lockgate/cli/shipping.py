@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from lockgate.cli import showing, snapshots
 from lockgate.cli.client import Client, connect
 from lockgate.kernel.canonical import short
-from lockgate.kernel.errors import Failed, GateClosed, Unavailable
+from lockgate.kernel.errors import Failed, Refused, Unavailable
 
 __all__ = ["import_model", "rebuild_package", "ship_project", "take_snapshots"]
 
@@ -32,7 +32,7 @@ def ship_project(folder: Path, state: Path, asked: Mapping[str, Any], *, as_json
         as_json: whether what came of it is printed as JSON.
 
     Raises:
-        GateClosed: a check or gate did not open.
+        Refused: a check or a gate did not open, or something is yours to mend.
         Failed: a step failed.
     """
     with connect(state) as client:
@@ -46,7 +46,7 @@ def rebuild_package(state: Path, asked: Mapping[str, Any], *, as_json: bool) -> 
     """Have a package made again, wait for the end of the walk, and say what came out.
 
     Raises:
-        GateClosed: it gives other answers.
+        Refused: it gives other answers, or can't be made again.
         Failed: it can't be made here.
     """
     with connect(state) as client:
@@ -85,8 +85,8 @@ def import_model(state: Path, asked: Mapping[str, Any], *, as_json: bool) -> Non
         as_json: whether what came of it is printed as JSON.
 
     Raises:
-        GateClosed: a check or gate did not open.
-        Failed: what was brought was refused, or a step failed.
+        Refused: a check or a gate did not open, or something is yours to mend.
+        Failed: a step failed.
     """
     with connect(state) as client:
         console = Console(stderr=as_json)
@@ -112,7 +112,7 @@ def _follow_walk(client: Client, opened: dict[str, Any], console: Console) -> tu
     console.print(f"[dim]walk {walk}; {told}[/]")
     end = _show(client, walk, console)
     if end["result"] not in {"released", "taken", "rebuilt"}:
-        kind = GateClosed if end["result"] == "stopped" else Failed
+        kind = Refused if end["result"] == "stopped" else Failed
         raise kind(end["reason"].removesuffix("."))
     return walk, end
 

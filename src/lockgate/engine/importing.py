@@ -109,10 +109,10 @@ def _imported(asked: ImportAsked, found: BroughtIn, files: dict[str, Digest]) ->
     return Imported(
         kind=found.kind,
         name=Path(asked.path).name,
-        files={name.removeprefix("model/"): digest for name, digest in files.items() if name.startswith("model/")},
+        files={name.removeprefix("model/"): one for name, one in files.items() if not name.startswith("example/")},
         example=example,
         said=found.said,
-        asked={name: value for name, value in plain.items() if name not in {"path", "example", "name"}},
+        asked={name: value for name, value in plain.items() if name not in {"path", "example", "name", "build"}},
     )
 
 

@@ -28,7 +28,7 @@ from lockgate.engine.rebuilding import REBUILD, RebuildAsked, check_rebuildable,
 from lockgate.engine.repository import look
 from lockgate.engine.walk import LEASE_SPAN, Told, Walk, owner_is_dead, read_told, this_owner
 from lockgate.kernel.canonical import canonical, digest_of, parse, utc
-from lockgate.kernel.errors import Conflict, GateClosed, Invalid, LockgateError, NotFound, Refused
+from lockgate.kernel.errors import Conflict, Invalid, LockgateError, NotFound, Refused
 from lockgate.ledger.protocols import Entry, Lease
 from lockgate.records.line import Line, LineEnd, Tree
 from lockgate.records.package import Package
@@ -244,7 +244,7 @@ def _go(walk: Walk) -> LineEnd:
     now = walk.where.clock
     try:
         return _walked(walk)
-    except GateClosed as error:
+    except Refused as error:
         walk.tell(Told(station="line", state="stopped", text=str(error)))
         return LineEnd(line=walk.line.id, result="stopped", reason=str(error), at=now())
     except LockgateError as error:

@@ -84,7 +84,7 @@ class WalkSeen(msgspec.Struct, kw_only=True):
     commit: str
     by: str
     at: Instant
-    # `unfinished`, `released`, `stopped` or `failed`.
+    # `unfinished`, `released`, `taken`, `rebuilt`, `stopped` or `failed`.
     result: str
     reason: str
 

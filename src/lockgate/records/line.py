@@ -64,7 +64,8 @@ class LineEnd(Record, tag="line-end/1", frozen=True, kw_only=True):
 
     # The walk's id.
     line: str
-    # `released`, `taken` (snapshots only), `rebuilt` (nothing is released), `stopped` (a gate or a check), `failed`.
+    # `released`, `taken` (snapshots only), `rebuilt` (nothing is released), `stopped` (refused: a gate, a check,
+    # a mistake), `failed`.
     result: str
     # In words.
     reason: str

@@ -53,12 +53,12 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Imported(Record, tag="imported/1", frozen=True, kw_only=True):
     """A model that was fitted elsewhere, as it was brought. Who brought it, and when, the ledger says beside it."""
 
-    # What it was brought as: `skops`, `lightgbm`, `xgboost`, `onnx`, `function`; `mlflow/lightgbm`, and so on, out of
-    # an MLflow folder.
+    # What it was brought as: `skops`, `lightgbm`, `xgboost`, `onnx`, `safetensors`, `function`; `mlflow/lightgbm`, and
+    # so on, out of an MLflow folder.
     kind: str
     # The name of the file or folder, or `script.py:function`.
     name: str
-    # Every file of it, by path.
+    # Every file of it, by path; what builds the module of weights under `build/`.
     files: dict[str, Digest]
     # The file with the example rows.
     example: Digest

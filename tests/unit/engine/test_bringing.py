@@ -606,3 +606,13 @@ def test_example_rows_that_break_a_rule_keep_the_gate_of_data_shut(bench: Bench,
     assert verdicts["matrix varies(spent)"] is Verdict.WARN
     plain = bench.bring(tmp_path / "model.txt", clicks().drop("clicked"), key="visitor", asked_at="seen_at")
     assert {report.verdict for report in plain.reports} == {Verdict.PASS}
+
+
+def test_weights_say_what_is_wanted_where_nobody_builds_their_module(bench: Bench, tmp_path: Path) -> None:
+    header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    (tmp_path / "net.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    (tmp_path / "net.py").write_text("def build(torch):\n    return torch.nn.Linear(1, 1)\n")
+
+    assert "--build script.py:function" in bench.refused(tmp_path / "net.safetensors", columns=COLUMNS, **ROLES)
+    said = bench.refused(tmp_path / "net.safetensors", build=f"{tmp_path}/net.py:build", columns=COLUMNS, **ROLES)
+    assert "lockgate[torch]" in said or "do not fit" in said

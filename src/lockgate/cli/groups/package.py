@@ -72,6 +72,8 @@ def import_package(  # noqa: PLR0913, PLR0917 - each says what a column is for, 
     ] = "",
     answers: Annotated[str, typer.Option(help="The column with what the original answered; held to.")] = "",
     columns: Annotated[str, typer.Option(help="The model's columns in order, a,b,c, where it names none.")] = "",
+    build: Annotated[str, typer.Option(help="For safetensors: script.py:function that builds the module.")] = "",
+    arguments: Annotated[str, typer.Option(help="What that function is given beside torch: a JSON object.")] = "{}",
     floor: Annotated[
         list[str] | None, typer.Option(help="A gate: METRIC=LEAST, such as roc_auc=0.8; repeatable.")
     ] = None,

@@ -59,6 +59,8 @@ class Import(BaseModel):
     asked_at: str = Field("", description="The column that says when.")
     outcome: str = Field("", description="The column with what happened.")
     answers: str = Field("", description="The column with what the original answered.")
+    build: str = Field("", description="For weights: `script.py:function`, which builds their module.")
+    arguments: dict[str, Any] = Field({}, description="What that function is given beside torch.")
     columns: list[str] = Field([], description="The model's columns, in order.")
     timezone: str = Field("", description="The zone of times that have none.")
     final_after: timedelta = Field(timedelta(days=1), description="After how long an outcome is final.")
@@ -86,6 +88,8 @@ class Import(BaseModel):
             example=self.example,
             name=self.name,
             roles=roles,
+            build=self.build,
+            arguments=self.arguments,
             columns=tuple(self.columns),
             task=self.task,
             threshold=self.threshold,

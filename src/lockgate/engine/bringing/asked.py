@@ -33,6 +33,9 @@ class ImportAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     name: str
     # What columns of the example rows are for.
     roles: Roles
+    # What builds the module of weights, `script.py:function` from the root, and what it is given: JSON values.
+    build: str = ""
+    arguments: dict[str, Any] = {}
     # The model's columns, in order, where it names none itself; empty for those of the example rows.
     columns: tuple[str, ...] = ()
     # `binary` or `regression`; empty where the model says it.
@@ -56,13 +59,23 @@ class ImportAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     @property
     def function(self) -> str:
         """The name of the function, where one is brought; its file is then its script."""
-        script, _, function = self.path.rpartition(":")
-        return function if script.endswith(".py") and function.isidentifier() else ""
+        return _script_and_function(self.path)[1]
+
+    @property
+    def builder(self) -> tuple[Path, str]:
+        """The script of the function that builds a module, and the function's name; empty for none."""
+        script, function = _script_and_function(self.build)
+        return Path(script), function
 
     def plain(self) -> dict[str, Any]:
         """Give it as a walk keeps it."""
         found: dict[str, Any] = msgspec.to_builtins(self)
         return found
+
+
+def _script_and_function(text: str) -> tuple[str, str]:
+    script, _, function = text.rpartition(":")
+    return (script, function) if script.endswith(".py") and function.isidentifier() else ("", "")
 
 
 class Bringing(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,8 +100,8 @@ def look_at(asked: ImportAsked) -> Bringing:
         raise Invalid(f"{asked.name!r} can't be the name of an endpoint", expected=expected, found=asked.name)
     if asked.task not in {"", "binary", "regression"}:
         raise Invalid("There is no such task", expected="binary or regression", found=asked.task)
-    path, example = asked.place, Path(asked.example)
-    for one in (path, example):
+    path, example, script = asked.place, Path(asked.example), asked.builder[0]
+    for one in (path, example, *([script] if asked.build else [])):
         if not one.is_absolute() or not one.exists():
             raise NotFound(f"There is no {one}", expected="a file or a folder", found="none")
     if path.is_dir() and not (path / MLMODEL).is_file():
@@ -103,6 +116,7 @@ def look_at(asked: ImportAsked) -> Bringing:
             refuse_pickle(path.name, file.read(16))
     files = dict(_files(path)) if path.is_dir() else {path.name: path}
     files = {f"model/{name}": one for name, one in files.items()} | {f"example/{example.name}": example}
+    files |= {f"build/{script.name}": script} if asked.build else {}
     if len(files) > _MOST_FILES:
         raise TooLarge("This folder has more files than a model has", expected=f"{_MOST_FILES}", found=f"{len(files)}")
     return Bringing(

@@ -20,6 +20,7 @@ from lockgate.packages.brought.files import kind_of_bytes
 from lockgate.packages.brought.function import BroughtFunction, open_function
 from lockgate.packages.brought.mlflow import MLMODEL, model_file, read_mlmodel
 from lockgate.packages.brought.models import OPENERS, Brought
+from lockgate.packages.brought.pytorch import open_torch
 from lockgate.packages.formats.protocol import Scorer, Stored, Trees
 from lockgate.packages.formats.table import format_named
 from lockgate.packages.formats.trees import LIBRARY
@@ -126,7 +127,17 @@ def _open(scratch: Path, asked: ImportAsked) -> _Opened:
     ((name, path),) = files.items()
     data = path.read_bytes()
     kind = kind_of_bytes(name, data)
+    if kind == "safetensors":
+        return _Opened(kind=kind, model=_module(scratch, asked, data))
     return _Opened(kind=kind, model=OPENERS[kind](data, asked.task))
+
+
+def _module(scratch: Path, asked: ImportAsked, data: bytes) -> Brought:
+    script, function = asked.builder
+    if not function:
+        expected = "--build script.py:function, which is given torch and builds it"
+        raise Invalid("These are weights, and nobody says of which module", expected=expected, found="no --build")
+    return open_torch(data, scratch / "build" / script.name, function, asked.arguments, str(script.parent))
 
 
 def _task(asked: ImportAsked, opened: _Opened, frame: pl.DataFrame) -> str:

@@ -13,7 +13,7 @@ __all__ = ["PICKLE_WAY_OUT", "kind_of_bytes", "refuse_pickle"]
 
 _PICKLES = frozenset([".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".npy", ".npz", ".cloudpickle", ".dill"])
 _PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x04\x22M\x18", b"x\x9c", b"x\x01", b"x\xda")
-_KINDS = "skops, LightGBM's text, XGBoost's UBJSON or JSON, ONNX, or an MLflow folder"
+_KINDS = "skops, LightGBM's text, XGBoost's UBJSON or JSON, ONNX, safetensors with --build, or an MLflow folder"
 
 PICKLE_WAY_OUT = (
     "Convert it once, where you trust it: import joblib, skops.io; "
@@ -25,7 +25,7 @@ PICKLE_WAY_OUT = (
 
 
 def kind_of_bytes(name: str, data: bytes) -> str:
-    """Give what a file is: `skops`, `lightgbm`, `xgboost` or `onnx`.
+    """Give what a file is: `skops`, `lightgbm`, `xgboost`, `onnx` or `safetensors`.
 
     Raises:
         Invalid: it is a pickle, or none of these.
@@ -37,6 +37,8 @@ def kind_of_bytes(name: str, data: bytes) -> str:
         return "lightgbm"
     if data[:1] == b"{":
         return "xgboost"
+    if data[8:9] == b"{" and int.from_bytes(data[:8], "little") < len(data):
+        return "safetensors"
     if PurePath(name).suffix.lower() == ".onnx":
         return "onnx"
     raise Invalid(f"{name} is no model that can be taken", expected=_KINDS, found=f"a file that begins {data[:16]!r}")

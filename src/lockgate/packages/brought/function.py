@@ -22,7 +22,7 @@ from lockgate.packages.formats.protocol import Stored
 from lockgate.project.types import annotations_of, kind_of
 from lockgate.records.features import Code, FeatureSpec, FieldKind, Input, InputKind
 
-__all__ = ["BroughtFunction", "open_function"]
+__all__ = ["BroughtFunction", "find_function", "open_function"]
 
 
 class BroughtFunction(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ def open_function(script: Path, name: str, reach: str) -> BroughtFunction:
     Raises:
         Invalid: the script does not load, has no such function, or the function can't be closed.
     """
-    call = _function(script, name, reach)
+    call = find_function(script, name, reach)
     source, literals = close(call)
     signature = inspect.signature(call)
     odd = [one.name for one in signature.parameters.values() if one.kind is not one.POSITIONAL_OR_KEYWORD]
@@ -76,7 +76,12 @@ def _answered(value):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - i
     return value
 
 
-def _function(script: Path, name: str, reach: str) -> Callable[..., Any]:
+def find_function(script: Path, name: str, reach: str) -> Callable[..., Any]:
+    """Run a script and give a function of it.
+
+    Raises:
+        Invalid: it does not load, or has no such function.
+    """
     sys.path.insert(0, reach)
     spec = importlib.util.spec_from_file_location(script.stem, script)
     if spec is None or spec.loader is None:

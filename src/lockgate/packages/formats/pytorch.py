@@ -19,7 +19,7 @@ from lockgate.declare.fitting import TorchModel
 from lockgate.kernel.errors import Invalid
 from lockgate.packages.formats.protocol import Format, Scorer, Stored, Trees
 
-__all__ = ["TORCH"]
+__all__ = ["TORCH", "check_header"]
 
 _LARGEST_HEADER = 16 << 20
 
@@ -56,7 +56,7 @@ class _Safetensors:
         from safetensors import SafetensorError  # noqa: PLC0415 - likewise
         from safetensors.torch import load  # noqa: PLC0415 - likewise
 
-        _check_header(stored.data)
+        check_header(stored.data)
         try:
             code = msgspec.json.decode(stored.code, type=_Code)
             weights = load(stored.data)
@@ -80,8 +80,12 @@ class _Safetensors:
         return _Module(module, task)
 
 
-def _check_header(data: bytes) -> None:
-    """Refuse a header that says to be longer than what there is, or than any should be."""
+def check_header(data: bytes) -> None:
+    """Refuse a header that says to be longer than what there is, or than any should be.
+
+    Raises:
+        Invalid: it does, or is no JSON.
+    """
     length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else 0  # noqa: PLR2004 - a u64 begins the file
     if not 0 < length <= min(_LARGEST_HEADER, len(data) - 8):
         raise Invalid("These bytes are no safetensors", expected="a header inside the file", found=f"{length} bytes")
