@@ -27,6 +27,7 @@ def asked_of(said: Mapping[str, Any]) -> dict[str, Any]:
         "example": str(said["example"].absolute()),
         "columns": [one.strip() for one in said["columns"].split(",") if one.strip()],
         "build": _absolute(said["build"]) if said["build"] else "",
+        "gates": str(said["gates"].absolute()) if said["gates"] else "",
         "arguments": _object(said["arguments"]),
         "floors": _bounds("--floor", said["floor"] or ()),
         "ceilings": _bounds("--ceiling", said["ceiling"] or ()),

@@ -112,7 +112,9 @@ def _imported(asked: ImportAsked, found: BroughtIn, files: dict[str, Digest]) ->
         files={name.removeprefix("model/"): one for name, one in files.items() if not name.startswith("example/")},
         example=example,
         said=found.said,
-        asked={name: value for name, value in plain.items() if name not in {"path", "example", "name", "build"}},
+        asked={
+            name: value for name, value in plain.items() if name not in {"path", "example", "name", "build", "gates"}
+        },
     )
 
 

@@ -13,8 +13,11 @@ import polars as pl
 import pytest
 
 from docs import generate
+from lockgate.engine.bringing.asked import ImportAsked, look_at
+from lockgate.engine.bringing.job import bring_in
 from lockgate.packages.brought.mlflow import FILE_OF
 from lockgate.packages.brought.models import OPENERS
+from lockgate.training.example import Roles
 from tests.making import brought
 
 PAGE = (generate.ROOT / "docs/how-to/bring-a-model.md").read_text(encoding="utf-8")
@@ -61,6 +64,26 @@ def test_every_command_of_the_page_does_what_it_says(desk: Path) -> None:
         done = run(desk, command)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
         assert "is live" in done.stdout or "package export" in command or "holds" in done.stdout
+
+
+def test_the_gates_of_the_page_are_taken(tmp_path: Path) -> None:
+    (tmp_path / "gates.py").write_text(PYTHON[1])
+    (tmp_path / "script.py").write_text(brought.SCRIPT)
+    brought.clicks().write_parquet(tmp_path / "rows.parquet")
+    asked = ImportAsked(
+        path=f"{tmp_path}/script.py:score",
+        example=str(tmp_path / "rows.parquet"),
+        name="rules",
+        roles=Roles(key="visitor", asked_at="seen_at", outcome="clicked"),
+        task="binary",
+        gates=str(tmp_path / "gates.py"),
+    )
+    for name, path in look_at(asked).files.items():
+        (tmp_path / "scratch" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, tmp_path / "scratch" / name)
+    found = bring_in(tmp_path, tmp_path / "scratch", {"asked": asked.plain()}, None)
+
+    assert {"no_worse_than_live", "metric"} <= {gate.kind for gate in found.blueprint.gates}
 
 
 def test_the_page_names_every_kind_that_is_taken() -> None:

@@ -616,3 +616,19 @@ def test_weights_say_what_is_wanted_where_nobody_builds_their_module(bench: Benc
     assert "--build script.py:function" in bench.refused(tmp_path / "net.safetensors", columns=COLUMNS, **ROLES)
     said = bench.refused(tmp_path / "net.safetensors", build=f"{tmp_path}/net.py:build", columns=COLUMNS, **ROLES)
     assert "lockgate[torch]" in said or "do not fit" in said
+
+
+def test_gates_of_a_file_are_compiled_as_those_of_a_project(bench: Bench, tmp_path: Path) -> None:
+    FILES["model.txt"](tmp_path / "model.txt")
+    (tmp_path / "gates.py").write_text("import lockgate as lg\ngates = [lg.no_worse_than_live('brier', by=0.1)]\n")
+    (tmp_path / "wrong.py").write_text("import lockgate as lg\ngates = [lg.metric('mae', at_most=1, by='nothing')]\n")
+    (tmp_path / "none.py").write_text("gate = 1\n")
+    (tmp_path / "broken.py").write_text("import nothing_of_that_name\n")
+    found = bench.bring(tmp_path / "model.txt", gates=str(tmp_path / "gates.py"), **ROLES)
+
+    assert found.blueprint.gates[-1].kind == "no_worse_than_live"
+    said = bench.refused(tmp_path / "model.txt", gates=str(tmp_path / "wrong.py"), **ROLES)
+    assert "a metric for a binary outcome" in said
+    assert "'nothing'" in said
+    assert "declares no gates" in bench.refused(tmp_path / "model.txt", gates=str(tmp_path / "none.py"), **ROLES)
+    assert "does not load" in bench.refused(tmp_path / "model.txt", gates=str(tmp_path / "broken.py"), **ROLES)

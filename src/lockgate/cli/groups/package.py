@@ -81,6 +81,7 @@ def import_package(  # noqa: PLR0913, PLR0917 - each says what a column is for, 
         list[str] | None, typer.Option(help="A gate: METRIC=MOST, such as log_loss=0.6; repeatable.")
     ] = None,
     min_rows: Annotated[int, typer.Option(help="With fewer rows metrics are not judged.")] = 200,
+    gates: Annotated[Path | None, typer.Option(help="A file that declares more gates: gates = [...].")] = None,
     task: Annotated[str, typer.Option(help="binary or regression, where the model does not say.")] = "",
     threshold: Annotated[float, typer.Option(help="From this score on the answer is true.")] = 0.5,
     tolerance: Annotated[float, typer.Option(help="By how much answers may differ from the original's.")] = 1e-9,

@@ -70,6 +70,7 @@ class Import(BaseModel):
     floors: dict[str, float] = Field({}, description="Least values of metrics.")
     ceilings: dict[str, float] = Field({}, description="Greatest values of metrics.")
     min_rows: int = Field(200, ge=1, description="With fewer rows metrics are not judged.")
+    gates: str = Field("", description="A file that declares more gates: `gates = [...]`.")
     owner: str = ""
     rollout: bool = Field(default=True, description="Put the release live.")
 
@@ -97,6 +98,7 @@ class Import(BaseModel):
             floors=self.floors,
             ceilings=self.ceilings,
             min_rows=self.min_rows,
+            gates=self.gates,
             owner=self.owner,
         )
 

@@ -48,6 +48,8 @@ class ImportAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     floors: dict[str, float] = {}
     ceilings: dict[str, float] = {}
     min_rows: int = 200
+    # A file that declares more gates, from the root; empty for none.
+    gates: str = ""
     # Who answers for it.
     owner: str = ""
 
@@ -101,7 +103,9 @@ def look_at(asked: ImportAsked) -> Bringing:
     if asked.task not in {"", "binary", "regression"}:
         raise Invalid("There is no such task", expected="binary or regression", found=asked.task)
     path, example, script = asked.place, Path(asked.example), asked.builder[0]
-    for one in (path, example, *([script] if asked.build else [])):
+    more = {f"build/{script.name}": script} if asked.build else {}
+    more |= {f"gates/{Path(asked.gates).name}": Path(asked.gates)} if asked.gates else {}
+    for one in (path, example, *more.values()):
         if not one.is_absolute() or not one.exists():
             raise NotFound(f"There is no {one}", expected="a file or a folder", found="none")
     if path.is_dir() and not (path / MLMODEL).is_file():
@@ -116,7 +120,7 @@ def look_at(asked: ImportAsked) -> Bringing:
             refuse_pickle(path.name, file.read(16))
     files = dict(_files(path)) if path.is_dir() else {path.name: path}
     files = {f"model/{name}": one for name, one in files.items()} | {f"example/{example.name}": example}
-    files |= {f"build/{script.name}": script} if asked.build else {}
+    files |= more
     if len(files) > _MOST_FILES:
         raise TooLarge("This folder has more files than a model has", expected=f"{_MOST_FILES}", found=f"{len(files)}")
     return Bringing(

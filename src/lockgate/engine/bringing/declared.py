@@ -1,18 +1,22 @@
 """What an import declares: the blueprint that a project file would have given, and the checks of its example rows."""
 
+import runpy
 from pathlib import Path
+from typing import Any
 
 from lockgate.checks.examine import Around, examine
 from lockgate.declare.gates import metric
+from lockgate.declare.mistakes import collecting
+from lockgate.declare.project import Project
 from lockgate.engine.bringing.asked import ImportAsked
 from lockgate.kernel.canonical import digest_of
 from lockgate.kernel.errors import Invalid
 from lockgate.project.blueprint import Blueprint
-from lockgate.project.judging import standing_gates
+from lockgate.project.judging import compile_gates, standing_gates
 from lockgate.records.check import CheckReport, Rule, Stage, place_of
 from lockgate.records.features import FeatureNote, FeatureSpec, TrainingSet
 from lockgate.records.training import ModelSpec
-from lockgate.records.verdict import METRIC_DIRECTIONS, GateSpec
+from lockgate.records.verdict import GateSpec
 from lockgate.training.assemble import OUTCOME
 from lockgate.training.example import EXAMPLE, Example
 
@@ -22,9 +26,15 @@ _PLACES = (place_of(Stage.KEPT, EXAMPLE), place_of(Stage.TEST, ""), place_of(Sta
 
 
 def blueprint_of(
-    asked: ImportAsked, example: Example, task: str, vocabulary: dict[str, tuple[str, ...]], feature: FeatureSpec | None
+    asked: ImportAsked,
+    example: Example,
+    task: str,
+    vocabulary: dict[str, tuple[str, ...]],
+    *,
+    feature: FeatureSpec | None = None,
+    gates: Path | None = None,
 ) -> Blueprint:
-    """Say all that a project would have said."""
+    """Say all that a project would have said; `gates` is a file that declares some."""
     notes = (
         [FeatureNote(feature=feature.name, registered=f"{asked.name}/{feature.name}", owner=asked.owner)]
         if feature
@@ -48,7 +58,7 @@ def blueprint_of(
             threshold=asked.threshold,
             test_seconds=0.0,
         ),
-        gates=_gates(asked, task),
+        gates=_gates(asked, example, gates),
     )
 
 
@@ -74,21 +84,34 @@ def _rules(asked: ImportAsked, example: Example, vocabulary: dict[str, tuple[str
     return rules
 
 
-def _gates(asked: ImportAsked, task: str) -> tuple[GateSpec, ...]:
-    """Give the gates that no release goes without, and the floors and ceilings that were asked for."""
-    known = METRIC_DIRECTIONS[task]
-    faults = [f"--floor {name}" for name in asked.floors if known.get(name, 0) <= 0]
-    faults += [f"--ceiling {name}" for name in asked.ceilings if known.get(name, 0) >= 0]
+def _gates(asked: ImportAsked, example: Example, file: Path | None) -> tuple[GateSpec, ...]:
+    """Give the gates that no release goes without, then bounds, and those of a file; compiled as a project's are."""
+    project = Project(asked.name, owner=asked.owner, timezone=example.features.timezone)
+    with collecting() as faults:
+        project.gate(*(metric(name, at_least=value, min_rows=asked.min_rows) for name, value in asked.floors.items()))
+        project.gate(*(metric(name, at_most=value, min_rows=asked.min_rows) for name, value in asked.ceilings.items()))
+        if file is not None:
+            project.gate(*_declared_in(file))
+        compiled = compile_gates(project, example.request, example.outcome)
     if faults:
-        more, less = ([name for name, sign in known.items() if sign == one] for one in (1, -1))
-        expected = f"--floor of {', '.join(more) or 'nothing'}; --ceiling of {', '.join(less)}"
-        raise Invalid(f"A bound can't be judged for a {task} outcome", expected=expected, found=", ".join(faults))
-    if (asked.floors or asked.ceilings) and not asked.roles.outcome:
+        raise Invalid("These gates can't be judged", faults=tuple(faults))
+    if any("metric" in gate.parameters for gate in compiled) and not asked.roles.outcome:
         raise Invalid("Metrics can't be judged without outcomes", expected="--outcome COLUMN", found="none")
-    wanted = [metric(name, at_least=value, min_rows=asked.min_rows) for name, value in asked.floors.items()]
-    wanted += [metric(name, at_most=value, min_rows=asked.min_rows) for name, value in asked.ceilings.items()]
-    declared = [GateSpec(kind=gate.kind, parameters=gate.parameters) for gate in wanted]
-    return (*standing_gates(list(_PLACES)), *declared)
+    standing = standing_gates(list(_PLACES))
+    return (*standing, *compiled[len(standing) :])
+
+
+def _declared_in(file: Path) -> list[Any]:
+    """Run a file and give what it calls `gates`."""
+    try:
+        found = runpy.run_path(str(file)).get("gates")
+    except (Exception, SystemExit) as error:
+        said = f"{type(error).__name__}: {error}"
+        raise Invalid(f"{file.name} does not load", expected="a file that declares gates", found=said) from error
+    if not isinstance(found, list | tuple):
+        expected = "gates = [lockgate.no_worse_than_live(...), ...]"
+        raise Invalid(f"{file.name} declares no gates", expected=expected, found=type(found).__name__)
+    return list(found)
 
 
 def reports_of(blueprint: Blueprint, example: Example, training_set: TrainingSet) -> list[CheckReport]:

@@ -96,7 +96,8 @@ def bring_in(_: Path, scratch: Path, arguments: dict[str, Any], __: object) -> B
         replace_file(scratch / name, data)
     training_set = _training_set(example, scratch, vocabulary)
     feature = opened.function.feature if opened.function else None
-    blueprint = blueprint_of(asked, example, task, vocabulary, feature)
+    gates = scratch / "gates" / Path(asked.gates).name if asked.gates else None
+    blueprint = blueprint_of(asked, example, task, vocabulary, feature=feature, gates=gates)
     return BroughtIn(
         blueprint=blueprint,
         training_set=training_set,
