@@ -99,9 +99,13 @@ def test_a_folder_of_mlflow_goes_through_its_gates_and_answers_as_before(desk: D
         code, out, err = desk.run("explain", predictions[0]["id"], "--json")
         assert code == 0, err
         explained = json.loads(out)
+        code, out, err = desk.run("log", "parity", "clicks", "--class", "transform", "--class", "model", "--json")
+        assert code == 0, err
+        parity = json.loads(out)
     finally:
         up.communicate(timeout=60)
 
+    assert {(line["part"], line["exact"]) for line in parity["lines"]} == {("transform", 5), ("model", 5)}
     scores = brought.trained("lightgbm").predict(brought.matrix()[:5])
     assert [one["score"] for one in predictions] == scores.tolist()
     assert explained["imported"] == release["imported"]

@@ -88,7 +88,7 @@ def _side(where: Installation, digest: Digest, scratch: Path) -> ParitySide:
     contract = parse(PackageReader(folder, release.package).read(CONTRACT), Contract)
     pinned = shelf.get(TrainingSet, shelf.get(TrainingRun, release.training_run).training_set).snapshots
     wanted = {one.source for one in contract.features.lookups} | {one.source for one in contract.features.windows}
-    known = history(where, release.endpoint)
+    known = history(where, release.endpoint) if wanted else {}
     sources, until = {}, {}
     for source in sorted(wanted):
         held = known[source]
