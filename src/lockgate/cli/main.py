@@ -16,7 +16,7 @@ from lockgate.cli.groups.log import log_app
 from lockgate.cli.groups.package import package_app
 from lockgate.cli.groups.snapshot import snapshot_app
 from lockgate.cli.groups.token import token_app
-from lockgate.cli.options import STATE, Anew, Json, State, ask, show
+from lockgate.cli.options import STATE, Anew, Json, State, ask, printable, show
 from lockgate.kernel.errors import Broken, LockgateError
 
 __all__ = ["app", "main"]
@@ -184,7 +184,7 @@ def main() -> None:
     try:
         app()
     except LockgateError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{printable(str(error))}\n")
         raise SystemExit(2 if isinstance(error, Broken) else 1) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

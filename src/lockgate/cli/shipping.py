@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from lockgate.cli import showing, snapshots
@@ -162,7 +161,7 @@ def _draw(progress: Progress, tasks: dict[str, TaskID], told: list[dict[str, Any
         done = one["state"] in {"done", "found"}
         progress.update(tasks[station], completed=1.0 if done else one.get("share", 0.0))
         if note:
-            progress.update(tasks[station], note=escape(note))
+            progress.update(tasks[station], note=showing.safe(note))
 
 
 def _finish(client: Client, walk: str, end: dict[str, Any], *, as_json: bool, console: Console) -> None:

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lockgate.cli.charts import bars
+from lockgate.cli.options import printable
 from lockgate.kernel.canonical import short
 
 __all__ = ["endpoint", "explanation", "gates", "metrics", "origin", "overview", "rolled_back", "safe"]
@@ -18,11 +19,7 @@ def safe(found: Any) -> Any:  # noqa: ANN401 - JSON
         return {name: safe(value) for name, value in found.items()}
     if isinstance(found, list):
         return [safe(value) for value in found]
-    return escape("".join(map(_shown, found))) if isinstance(found, str) else found
-
-
-def _shown(character: str) -> str:
-    return character if character.isprintable() or character == "\n" else "?"
+    return escape(printable(found)) if isinstance(found, str) else found
 
 
 _COLOURS = {"pass": "green", "warn": "yellow", "inconclusive": "yellow", "fail": "red"}

@@ -22,6 +22,7 @@ from lockgate.engine.walk import Told, Walk
 from lockgate.kernel.canonical import Digest, digest_of
 from lockgate.kernel.errors import Conflict
 from lockgate.project.blueprint import Blueprint
+from lockgate.records.line import Tree
 from lockgate.records.training import Imported, TrainingRun
 
 __all__ = ["IMPORT", "walk_the_import"]
@@ -55,10 +56,11 @@ def _brought(made: Made) -> dict[str, Digest]:
         made.walk.keep(environment())
         asked = _asked(made)
         bringing = look_at(asked)
-        if digest_of(bringing.tree) != made.walk.line.code:
+        kept = {name: made.shelf.blobs.put_file(path) for name, path in bringing.files.items()}
+        if digest_of(Tree(files=kept)) != made.walk.line.code:
             msg = f"{asked.place.name} or its example rows were changed since this import began; nothing of it was used"
             raise Conflict(msg, way_out="Import it again.")
-        return {name: made.shelf.blobs.put_file(path) for name, path in bringing.files.items()}
+        return kept
 
     return made.walk.step("brought", {"files": made.walk.line.code}, work)
 
