@@ -16,7 +16,8 @@ from lockgate.cli.groups.log import log_app
 from lockgate.cli.groups.package import package_app
 from lockgate.cli.groups.snapshot import snapshot_app
 from lockgate.cli.groups.token import token_app
-from lockgate.cli.options import STATE, Anew, Json, State, ask, printable, show
+from lockgate.cli.options import STATE, Anew, Json, State, ask, show
+from lockgate.cli.printable import printable
 from lockgate.kernel.errors import Broken, LockgateError
 
 __all__ = ["app", "main"]

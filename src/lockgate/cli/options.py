@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["STATE", "Anew", "Json", "State", "ask", "printable", "show"]
+__all__ = ["STATE", "Anew", "Json", "State", "ask", "show"]
 
 State = Annotated[Path, typer.Option("--state", envvar="LOCKGATE_STATE", help="The state folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -29,11 +29,6 @@ def ask(state: Path, path: str) -> Any:  # noqa: ANN401 - JSON
 
     with connect(state) as client:
         return client.get(path)
-
-
-def printable(text: str) -> str:
-    """Give a text without what a terminal would act on; others may have written it."""
-    return "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text)
 
 
 def show(found: Any, as_json: bool, render: Any) -> None:  # noqa: ANN401, FBT001 - JSON; handed on as given

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lockgate.cli.charts import bars
-from lockgate.cli.options import printable
+from lockgate.cli.printable import printable
 from lockgate.kernel.canonical import short
 
 __all__ = ["endpoint", "explanation", "gates", "metrics", "origin", "overview", "rolled_back", "safe"]

@@ -1,6 +1,6 @@
 """What others wrote is shown, and never acted on: neither as markup nor by the terminal."""
 
-from lockgate.cli.options import printable
+from lockgate.cli.printable import printable
 from lockgate.cli.showing import safe
 
 
