@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from lockgate.kernel.canonical import Digest, canonical, digest_of, parse, sha256
-from lockgate.kernel.errors import Conflict, Corrupt, NotFound
+from lockgate.kernel.errors import Conflict, Corrupt, NotFound, Untrusted
 from lockgate.kernel.folders import replace_file
 from lockgate.packages.folder import ENVELOPE, ENVIRONMENT, MANIFEST, PackageReader, read_part
 from lockgate.packages.signing import Trust
@@ -72,7 +72,12 @@ def verify(folder: Path, trust: Trust) -> Verified:
         Malformed: it was signed, but is no release, or no package.
     """
     envelope = _part(folder, ENVELOPE)
-    signed_by, release = trust.signer(envelope), trust.verify(envelope)
+    try:
+        signed_by, release = trust.signer(envelope), trust.verify(envelope)
+    except Untrusted as error:
+        # There is no trust store here: whose signature counts was said with the question.
+        way_out = "Name the key of whoever you believe, if they signed it: --key PUBLIC_KEY." if error.way_out else ""
+        raise Untrusted(error.what, expected=error.expected, found=error.found, way_out=way_out) from error
     reader = PackageReader(folder, release.package)
     reader.verify()
     return Verified(

@@ -194,6 +194,8 @@ def test_the_command_tells_refused_from_changed_by_its_exit_code(parcel: Parcel,
 
     assert (refused.returncode, changed.returncode) == (1, 2)
     assert "Nobody who is trusted here signed" in refused.stderr
+    assert "--key PUBLIC_KEY" in refused.stderr
+    assert "state folder" not in refused.stderr
     assert "tables/planes.msgpack" in changed.stderr
     assert refused.stdout == changed.stdout == ""
 
