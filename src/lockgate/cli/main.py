@@ -16,6 +16,7 @@ from lockgate.cli.groups.log import log_app
 from lockgate.cli.groups.package import package_app
 from lockgate.cli.groups.snapshot import snapshot_app
 from lockgate.cli.groups.token import token_app
+from lockgate.cli.groups.waive import waive
 from lockgate.cli.options import STATE, Anew, Json, State, ask, show
 from lockgate.cli.printable import printable
 from lockgate.kernel.errors import Broken, LockgateError
@@ -47,7 +48,7 @@ Store = Annotated[
 
 
 @app.command()
-def ship(
+def ship(  # noqa: PLR0913, PLR0917 - each says how a walk is to be
     folder: Annotated[Path, typer.Argument(help="The project folder.")] = Path(),
     state: State = STATE,
     as_of: Annotated[
@@ -59,13 +60,25 @@ def ship(
     lineage_to: Annotated[
         str, typer.Option("--lineage", help="Send OpenLineage events there: file:PATH, or an endpoint's URL.")
     ] = "",
+    walk: Annotated[
+        str, typer.Option(help="Go on with a walk that was stopped: with its folder, data and options.")
+    ] = "",
     as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Walk the line: from the current commit to a release that answers."""
-    from lockgate.cli.shipping import ship_project  # noqa: PLC0415 - a command loads what it needs
+    from lockgate.cli.shipping import go_on, ship_project  # noqa: PLC0415 - a command loads what it needs
 
+    if walk:
+        if as_of or dirty or anew or lineage_to:
+            msg = "--walk takes data and options from that walk; only --no-rollout goes with it"
+            raise typer.BadParameter(msg)
+        go_on(state, walk, rollout=rollout, as_json=as_json)
+        return
     asked = {"as_of": as_of, "dirty": dirty, "rollout": rollout, "anew": anew or [], "lineage": lineage_to}
     ship_project(folder, state, asked, as_json=as_json)
+
+
+app.command()(waive)
 
 
 @app.command()

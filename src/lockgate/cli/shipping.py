@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -15,7 +16,7 @@ from lockgate.cli.client import Client, connect
 from lockgate.kernel.canonical import short
 from lockgate.kernel.errors import Failed, Refused, Unavailable
 
-__all__ = ["import_model", "rebuild_package", "ship_project", "take_snapshots"]
+__all__ = ["go_on", "import_model", "rebuild_package", "ship_project", "take_snapshots"]
 
 _LOOK_AGAIN = 0.1
 _MISSES = 200
@@ -38,6 +39,20 @@ def ship_project(folder: Path, state: Path, asked: Mapping[str, Any], *, as_json
         console = Console(stderr=as_json)
         walk, end = _walk(client, folder, asked, console)
         snapshots.assumptions(client.get(f"/api/v1/snapshots?line={walk}"), console)
+        _finish(client, walk, end, as_json=as_json, console=console)
+
+
+def go_on(state: Path, stopped: str, *, rollout: bool, as_json: bool) -> None:
+    """Go on with a walk that was stopped, and wait for the end of the walk that this opens.
+
+    Raises:
+        Refused: it is stopped again, or can't be gone on with.
+        Failed: a step failed.
+    """
+    with connect(state) as client:
+        console = Console(stderr=as_json)
+        opened = client.post(f"/api/v1/lines/{quote(stopped, safe='')}/again", {"rollout": rollout})
+        walk, end = _follow_walk(client, opened, console)
         _finish(client, walk, end, as_json=as_json, console=console)
 
 

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from lockgate.cli import waivers
 from lockgate.cli.charts import bars
 from lockgate.cli.printable import printable
 from lockgate.kernel.canonical import short
@@ -33,7 +34,9 @@ def gates(release: dict[str, Any], console: Console | None = None) -> None:
     for one in release["gates"]:
         colour = _COLOURS[one["verdict"]]
         note = f"\n[dim]{one['note']}[/]" if one["note"] else ""
-        table.add_row(one["gate"], f"[{colour}]{one['verdict']}[/]", one["expected"], one["found"] + note)
+        note += f"\n[yellow]{waivers.who(one['waiver'])}[/]" if one["waiver"] else ""
+        said = f"[{colour}]{one['verdict']}[/]{waivers.beside(one['waiver'])}"
+        table.add_row(one["gate"], said, one["expected"], one["found"] + note)
     checks = Table(title="checks", title_justify="left", box=None, pad_edge=False)
     for name in ("stage", "verdict", "found"):
         checks.add_column(name, overflow="fold")
@@ -52,6 +55,8 @@ def overview(found: dict[str, Any]) -> None:
     for one in found["endpoints"]:
         table.add_row(*_endpoint_row(one))
     console.print(table if found["endpoints"] else "No endpoint yet. Next: lockgate ship FOLDER")
+    for one in found["endpoints"]:
+        waivers.marks(one, console)
     for walk in found["walks"]:
         reason = f": {walk['reason'].partition(chr(10))[0]}" if walk["reason"] else ""
         console.print(
@@ -109,6 +114,7 @@ def endpoint(found: dict[str, Any]) -> None:
         live, previous = versions.get(plan["live"], "?"), versions.get(plan["previous"], "-")
         table.add_row(str(plan["number"]), live, previous, plan["reason"], plan["by"], plan["at"][:19])
     console.print(table)
+    waivers.listing(found["waivers"], console)
 
 
 def origin(found: dict[str, Any], digits: int = 12) -> str:
@@ -173,6 +179,12 @@ def rolled_back(done: dict[str, Any]) -> None:
         console.print(f"  worker {ack['worker']} obeys since {ack['milliseconds']:.1f} ms after it was told")
     for error in done["errors"]:
         console.print(f"  [yellow]{error}[/]")
+    for one in done["expired"]:
+        console.print(
+            f"  [red]its gate {one['gate']} is shut: the waiver by {one['by']} was for until"
+            f" {waivers.moment(one['until'])}[/]. Going back was possible; no walk would put it live.",
+            soft_wrap=True,
+        )
 
 
 def explanation(found: dict[str, Any], console: Console | None = None) -> None:
@@ -233,6 +245,10 @@ def _origin_facts(found: dict[str, Any]) -> list[tuple[str, str]]:
         for one in found["snapshots"]
     ]
     return facts + [
-        ("gate", f"{one['gate']}: [{_COLOURS[one['verdict']]}]{one['verdict']}[/], {one['found']}")
+        ("gate", f"{one['gate']}: [{_COLOURS[one['verdict']]}]{one['verdict']}[/], {one['found']}{_waived(one)}")
         for one in found["gates"]
     ]
+
+
+def _waived(gate: dict[str, Any]) -> str:
+    return f";{waivers.beside(gate['waiver'])}, {waivers.who(gate['waiver'])}" if gate["waiver"] else ""

@@ -9,6 +9,7 @@ import msgspec
 from lockgate.engine.delivery import endpoint_names
 from lockgate.engine.installation import Installation
 from lockgate.engine.origin import imported_from
+from lockgate.engine.waiving import WaiverSeen, waivers_by_gate
 from lockgate.kernel.canonical import Digest, Instant, parse
 from lockgate.kernel.errors import NotFound
 from lockgate.kernel.ids import id_parts
@@ -66,11 +67,13 @@ class SnapshotSeen(msgspec.Struct, kw_only=True):
 
 
 class GateSeen(msgspec.Struct, kw_only=True):
-    """A gate that the release passed."""
+    """A gate that the release passed, by its verdict or by a waiver."""
 
     gate: str
     verdict: str
     found: str
+    # What a person said where it does not open; None where it does.
+    waiver: WaiverSeen | None = None
 
 
 class Explanation(msgspec.Struct, kw_only=True):
@@ -130,6 +133,7 @@ def explain(where: Installation, prediction_id: str) -> Explanation:
     environment = shelf.get(Environment, run.environment)
     contract = parse(PackageReader(shelf.unpack(release.package), release.package).read(CONTRACT), Contract)
     verdicts = [shelf.get(GateVerdict, digest) for digest in release.verdicts]
+    waivers = waivers_by_gate(where, release)
     return Explanation(
         prediction=found.id,
         endpoint=endpoint,
@@ -151,7 +155,7 @@ def explain(where: Installation, prediction_id: str) -> Explanation:
         commit=release.commit,
         dirty=release.dirty,
         imported=imported_from(where, release),
-        gates=[GateSeen(gate=one.gate, verdict=one.verdict.value, found=one.found) for one in verdicts],
+        gates=[_gate(one, waivers) for one in verdicts],
         evidence=release.evidence,
         training_run=release.training_run,
         fitted=run.fitted,
@@ -163,6 +167,11 @@ def explain(where: Installation, prediction_id: str) -> Explanation:
         python=environment.python,
         outcome=_outcome(outcomes(where.state.log / endpoint), found),
     )
+
+
+def _gate(verdict: GateVerdict, waivers: dict[str, WaiverSeen]) -> GateSeen:
+    waiver = None if verdict.verdict.opens else waivers.get(verdict.gate)
+    return GateSeen(gate=verdict.gate, verdict=verdict.verdict.value, found=verdict.found, waiver=waiver)
 
 
 def find_prediction(where: Installation, prediction_id: str) -> tuple[str, Prediction]:

@@ -16,16 +16,13 @@ from lockgate.engine.machine import machine, processes
 from lockgate.engine.walk import Walk
 from lockgate.gates.judge import Case, judge
 from lockgate.kernel.canonical import Digest, canonical, digest_of
-from lockgate.kernel.errors import GateClosed
-from lockgate.kernel.verdicts import Verdict
 from lockgate.packages.runtimes import Agreement
 from lockgate.project.blueprint import Blueprint
 from lockgate.records.check import CheckReport
 from lockgate.records.package import Evidence
 from lockgate.records.release import Release
-from lockgate.records.verdict import GateVerdict
 
-__all__ = ["Judged", "judge_all", "stop_on_gates"]
+__all__ = ["Judged", "judge_all"]
 
 
 class Judged(msgspec.Struct, kw_only=True):
@@ -76,25 +73,6 @@ def judge_all(judged: Judged) -> dict[str, Digest]:
     verdicts = [judge(spec, case) for spec in judged.blueprint.gates]
     made = {f"evidence {i}": walk.keep(one) for i, one in enumerate(evidence)}
     return made | {f"verdict {i}": walk.keep(one) for i, one in enumerate(verdicts)}
-
-
-def stop_on_gates(verdicts: tuple[GateVerdict, ...]) -> None:
-    """Refuse to go on where a gate stays shut, or where there is none.
-
-    Raises:
-        GateClosed: with what was expected and found.
-    """
-    shut = [one for one in verdicts if not one.verdict.opens]
-    if not shut and verdicts:
-        return
-    found = "; ".join(f"{one.gate}: {one.verdict.value}: expected {one.expected}, found {one.found}" for one in shut)
-    msg = f"{len(shut)} gate{'s stay' if len(shut) != 1 else ' stays'} shut; nothing was released"
-    raise GateClosed(
-        msg,
-        expected=f"every gate to say {Verdict.PASS.value}",
-        found=found,
-        way_out="Mend the model or its data, or change what is asked of it.",
-    )
 
 
 def _answers(judged: Judged) -> list[Evidence]:

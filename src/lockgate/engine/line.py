@@ -17,11 +17,12 @@ from lockgate.engine.children import Job, run_child
 from lockgate.engine.delivery import current_plan, deliver, ensure_endpoint
 from lockgate.engine.examining import examine_somewhere
 from lockgate.engine.jobs import Assembled, Fit, Loaded, SourceRows, ToExamine
-from lockgate.engine.judging import Judged, judge_all, stop_on_gates
+from lockgate.engine.judging import Judged, judge_all
 from lockgate.engine.machine import environment, machine, processes
 from lockgate.engine.register import check_versions, register, registration
 from lockgate.engine.repository import look
 from lockgate.engine.snapshotting import fetch_gone, fetch_rows, rows_before, said_of, take_source
+from lockgate.engine.waiving import pass_gates, refuse_if_shut, stands_as_waived
 from lockgate.engine.walk import Told, Walk
 from lockgate.kernel.canonical import Digest, canonical, digest_of, short
 from lockgate.kernel.errors import Conflict, NotFound
@@ -38,7 +39,6 @@ from lockgate.records.rollout import TrafficPlan
 from lockgate.records.snapshot import Reading, Snapshot
 from lockgate.records.source import SourceSpec
 from lockgate.records.training import TrainingRun
-from lockgate.records.verdict import GateVerdict
 from lockgate.rollout.plans import go_live
 
 __all__ = ["FITTED", "Made", "from_the_gates_on", "walk_the_line"]
@@ -106,6 +106,7 @@ class Made:
         self.package_id: Digest
         self.rival: Digest | None = None
         self.verdict_ids: tuple[Digest, ...]
+        self.waiver_ids: tuple[Digest, ...]
         self.evidence_ids: tuple[Digest, ...]
 
     def project(self) -> None:
@@ -130,7 +131,7 @@ class Made:
         for spec in self.blueprint.sources:
             scratch = self.walk.scratch / f"snapshot-{spec.name}"
             anew = spec.name in self.walk.line.parameters.get("anew", ())
-            consumed = {"source": digest_of(spec), "code": self.walk.line.code, "walk": self.walk.line.id}
+            consumed = {"source": digest_of(spec), "code": self.walk.line.code, "walk": self._readings_of}
 
             def work(spec=spec, scratch=scratch, anew=anew) -> dict[str, Digest]:  # type: ignore[no-untyped-def] # noqa: ANN001 - bound now, in the loop
                 return take_source(
@@ -160,6 +161,11 @@ class Made:
             if name not in names:
                 msg = f"{self.blueprint.name} has no source {name} to begin anew"
                 raise NotFound(msg, expected="a source of the project", found=name, way_out=nearest(name, names))
+
+    @property
+    def _readings_of(self) -> str:
+        """The walk whose readings of its sources these are: this one, or the one that it goes on with."""
+        return str(self.walk.line.parameters.get("again") or self.walk.line.id)
 
     @property
     def _at(self) -> datetime:
@@ -325,9 +331,11 @@ class Made:
         self.package_id = self.walk.step("package", consumed, work)["package"]
 
     def already_live(self) -> Digest | None:
-        """Give the live release if it is of this very package."""
+        """Give the live release if it is of this very package, and rests on what it was released on."""
         live = self._live()
-        return live[0] if live and live[1].package == self.package_id else None
+        if live is None or live[1].package != self.package_id or not stands_as_waived(self.walk.where, live[1]):
+            return None
+        return live[0]
 
     def gates(self) -> None:
         """Measure the package, and the live one beside it, then judge."""
@@ -346,7 +354,7 @@ class Made:
         made = self.walk.step("gates", judged.consumed(), lambda: judge_all(judged))
         self.verdict_ids = tuple(digest for name, digest in made.items() if name.startswith("verdict"))
         self.evidence_ids = tuple(digest for name, digest in made.items() if name.startswith("evidence"))
-        stop_on_gates(tuple(self.shelf.get(GateVerdict, digest) for digest in self.verdict_ids))
+        self.waiver_ids = pass_gates(self.walk, self.blueprint.name, self.package_id, self.verdict_ids)
 
     def register(self) -> None:
         """Let the versions of its features mean what they mean here."""
@@ -368,6 +376,7 @@ class Made:
             "verdicts": digest_of(list(self.verdict_ids)),
             "commit": line.commit,
             "dirty": str(line.dirty),
+            **({"waivers": digest_of(list(self.waiver_ids))} if self.waiver_ids else {}),
         }
 
         def work() -> dict[str, Digest]:
@@ -382,6 +391,7 @@ class Made:
                 training_run=self.run_made["run"],
                 evidence=self.evidence_ids,
                 verdicts=self.verdict_ids,
+                waivers=self.waiver_ids,
                 commit=line.commit,
                 dirty=line.dirty,
                 line=line.id,
@@ -406,6 +416,7 @@ class Made:
                 if (plan.live if plan else None) != self.rival:
                     msg = f"Another release went live on {endpoint} while this one was being judged"
                     raise Conflict(msg, way_out="Ship again: it is then judged against that one.")
+                refuse_if_shut(where, self.shelf.get(Release, release))
                 return go_live(plan, endpoint=endpoint, release=release, reason=reason, by=line.by, at=where.clock())
 
             found = deliver(where, endpoint, decide, by=line.by, fence=self.walk.fence)

@@ -2,6 +2,7 @@
 
 - The same thing shipped twice is one walk: a pointer from what is shipped to the walk that ships it.
 - A walk that ended is not resumed; shipping again opens a new one, which finds all that has not changed already done.
+  Where it goes on with one that was stopped, it uses the readings of that one, and so makes the same package.
 - A walk whose walker died is free once its lease expires, or at once where the walker was a process of this host.
 - A walk that a person attended stops with them; the same command goes on with it. Any other goes on by itself.
 - A walk is the installation's that opened it: only there are its folder and its scratch. Others on the same ledger see
@@ -27,7 +28,7 @@ from lockgate.engine.openlineage.telling import observer_of
 from lockgate.engine.rebuilding import REBUILD, RebuildAsked, check_rebuildable, walk_the_rebuild
 from lockgate.engine.repository import look
 from lockgate.engine.walk import LEASE_SPAN, Told, Walk, owner_is_dead, read_told, this_owner
-from lockgate.kernel.canonical import canonical, digest_of, parse, utc
+from lockgate.kernel.canonical import Digest, canonical, digest_of, parse, short, utc
 from lockgate.kernel.errors import Conflict, Invalid, LockgateError, NotFound, Refused
 from lockgate.ledger.protocols import Entry, Lease
 from lockgate.records.line import Line, LineEnd, Tree
@@ -38,6 +39,7 @@ __all__ = [
     "Watched",
     "advance",
     "has_ended",
+    "open_again",
     "open_import",
     "open_line",
     "open_rebuild",
@@ -70,6 +72,8 @@ class Asked(msgspec.Struct, kw_only=True):
     anew: tuple[str, ...] = ()
     # Where OpenLineage events go; empty for nowhere.
     lineage: str = ""
+    # The walk whose readings of its sources are used; empty for readings of its own.
+    again: str = ""
 
     def parameters(self) -> dict[str, Any]:
         """Give it as a walk keeps it."""
@@ -77,6 +81,8 @@ class Asked(msgspec.Struct, kw_only=True):
         told: dict[str, Any] = {"as_of": cut, "rollout": self.rollout, "until": self.until}
         if self.anew:
             told["anew"] = sorted(self.anew)
+        if self.again:
+            told["again"] = self.again
         return told | ({"lineage": self.lineage} if self.lineage else {})
 
 
@@ -134,6 +140,46 @@ def open_import(where: Installation, asked: ImportAsked, *, rollout: bool, atten
         at=where.clock(),
     )
     return _open_or_attach(where, line, bringing.tree)
+
+
+def open_again(where: Installation, walk: str, *, rollout: bool, attended: bool, by: str) -> Line:
+    """Go on with a walk that was stopped, after what stopped it was waived: opens one with the readings that it made.
+
+    A walk that has not ended is given as it is.
+
+    Raises:
+        NotFound: there is none.
+        Refused: it makes no release, is another installation's, or the project was changed since.
+    """
+    before = find_line(where, walk)
+    asked = before.parameters
+    if asked["until"] != "release":
+        raise Refused(f"Walk {walk} makes no release", expected="a walk of lockgate ship", found=asked["until"])
+    if before.installation != where.name:
+        msg = f"Walk {walk} is another installation's, which has its folder"
+        raise Refused(msg, expected=where.name, found=before.installation or "no name")
+    if not has_ended(where, before):
+        return before
+    rollout = rollout and asked["rollout"]
+    if IMPORT in asked:
+        brought = msgspec.convert(asked[IMPORT], ImportAsked)
+        _refuse_another(before, digest_of(look_at(brought).tree))
+        return open_import(where, brought, rollout=rollout, attended=attended, by=by)
+    _refuse_another(before, look(Path(before.folder)).code)
+    more = {name: asked[name] for name in ("anew", "lineage") if name in asked}
+    as_of = datetime.fromisoformat(asked["as_of"]) if asked["as_of"] else before.at
+    wanted = Asked(as_of=as_of, rollout=rollout, again=asked.get("again", walk), **more)
+    return open_line(where, Path(before.folder), wanted, dirty=before.dirty, attended=attended, by=by)
+
+
+def _refuse_another(before: Line, code: Digest) -> None:
+    """Refuse to go on with a walk in another environment or with other files: another package would come of it."""
+    here = {before.folder: (before.code, code), "The environment": (before.environment, digest_of(environment()))}
+    for what, (then, now) in here.items():
+        if now != then:
+            msg = f"{what} was changed since walk {before.id}, so another package would come of it"
+            hint = "Ship it as it is now; what was waived about the other package does not count for this one."
+            raise Refused(msg, expected=short(then), found=short(now), way_out=hint)
 
 
 def open_rebuild(where: Installation, asked: RebuildAsked, *, attended: bool, by: str) -> Line:

@@ -8,6 +8,7 @@ from lockgate.engine.checking import summed_up
 from lockgate.engine.delivery import ask_supervisor, current_plan, endpoint_names, find_endpoint
 from lockgate.engine.installation import Installation
 from lockgate.engine.origin import imported_from
+from lockgate.engine.waiving import WaiverSeen, waivers_by_gate, waivers_of
 from lockgate.kernel.canonical import Digest, Instant, parse
 from lockgate.monitoring.daily import Cohorts, read_cohorts
 from lockgate.packages.folder import PackageReader
@@ -33,6 +34,8 @@ class GateResult(msgspec.Struct, kw_only=True):
     expected: str
     found: str
     note: str
+    # What a person said where it does not open; None where it does.
+    waiver: WaiverSeen | None = None
 
 
 class CheckSeen(msgspec.Struct, kw_only=True):
@@ -74,6 +77,8 @@ class EndpointStatus(msgspec.Struct, kw_only=True):
     plan: TrafficPlan | None
     plans: list[TrafficPlan]
     releases: list[ReleaseSeen]
+    # Every waiver that was given, newest first, whether a release states it or not.
+    waivers: list[WaiverSeen]
 
 
 class WalkSeen(msgspec.Struct, kw_only=True):
@@ -153,6 +158,7 @@ def endpoint_status(where: Installation, name: str) -> EndpointStatus:
         plan=plan,
         plans=plans,
         releases=[_release(where, one.id, levels.get(one.id, "released")) for one in stored],
+        waivers=waivers_of(where, name),
     )
 
 
@@ -161,6 +167,7 @@ def _release(where: Installation, digest: Digest, level: str) -> ReleaseSeen:
     release = shelf.get(Release, digest)
     rows = shelf.get(TrainingSet, shelf.get(TrainingRun, release.training_run).training_set)
     verdicts = [shelf.get(GateVerdict, one) for one in release.verdicts]
+    waivers = waivers_by_gate(where, release)
     return ReleaseSeen(
         release=digest,
         version=release.name,
@@ -176,7 +183,14 @@ def _release(where: Installation, digest: Digest, level: str) -> ReleaseSeen:
         snapshots=rows.snapshots,
         checks=[_check(where, digest) for one in verdicts if one.gate == "data checks" for digest in one.evidence],
         gates=[
-            GateResult(gate=one.gate, verdict=one.verdict.value, expected=one.expected, found=one.found, note=one.note)
+            GateResult(
+                gate=one.gate,
+                verdict=one.verdict.value,
+                expected=one.expected,
+                found=one.found,
+                note=one.note,
+                waiver=None if one.verdict.opens else waivers.get(one.gate),
+            )
             for one in verdicts
         ],
     )

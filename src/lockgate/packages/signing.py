@@ -1,8 +1,9 @@
-"""Signed releases: Ed25519 over a DSSE envelope around an in-toto statement.
+"""Signed releases and waivers: Ed25519 over a DSSE envelope around an in-toto statement.
 
-- A statement's subject is the package's digest; its predicate is the release.
+- A statement's subject is the package's digest; its predicate is the release, or the waiver.
 - The payload is canonical JSON; what is signed is DSSE's pre-authentication encoding of it.
-- A release is believed only if a key in the trust store signed these bytes; the check comes before any parsing.
+- Either is believed only if a key in the trust store signed these bytes; the check comes before any parsing.
+- What was signed as the one is never believed as the other.
 - A key's id is the sha256 of its 32 raw public bytes.
 """
 
@@ -12,6 +13,7 @@ import os
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -25,16 +27,19 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from lockgate.kernel.canonical import canonical, parse
+from lockgate.kernel.canonical import Record, canonical, parse
 from lockgate.kernel.errors import Malformed, NotFound, Untrusted
 from lockgate.kernel.folders import replace_file
 from lockgate.records.release import Envelope, Release, Signature
+from lockgate.records.waiver import Waiver
 
 __all__ = ["Trust", "make_key", "sign", "signing_key"]
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "urn:lockgate:release:1"
+PREDICATE_TYPES: dict[type[Record], str] = {Release: "urn:lockgate:release:1", Waiver: "urn:lockgate:waiver:1"}
+
+S = TypeVar("S", bound=Release | Waiver)
 
 
 class _Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,11 +47,11 @@ class _Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     digest: dict[str, str]
 
 
-class _Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"type": "_type"}):
+class _Statement(msgspec.Struct, Generic[S], frozen=True, forbid_unknown_fields=True, rename={"type": "_type"}):
     type: str
     subject: tuple[_Subject, ...]
     predicateType: str  # noqa: N815 - in-toto's spelling
-    predicate: Release
+    predicate: S
 
 
 class Trust:
@@ -83,14 +88,26 @@ class Trust:
             Untrusted: no trusted key signed it.
             Malformed: it was signed, but is no release.
         """
-        envelope = _envelope(data)
-        payload, _ = self._signed_payload(envelope)
-        statement = parse(payload, _Statement)
+        return self._verified(data, Release)
+
+    def verify_waiver(self, data: bytes) -> Waiver:
+        """Give the waiver that an envelope's bytes carry.
+
+        Raises:
+            Untrusted: no trusted key signed it.
+            Malformed: it was signed, but is no waiver.
+        """
+        return self._verified(data, Waiver)
+
+    def _verified(self, data: bytes, kind: type[S]) -> S:
+        what = kind.__name__.lower()
+        payload, _ = self._signed_payload(_envelope(data, what), what)
+        statement: _Statement[S] = parse(payload, _Statement[kind])  # type: ignore[valid-type]
         subject = {"sha256": statement.predicate.package.removeprefix("sha256:")}
-        if (statement.type, statement.predicateType) != (STATEMENT_TYPE, PREDICATE_TYPE) or [
+        if (statement.type, statement.predicateType) != (STATEMENT_TYPE, PREDICATE_TYPES[kind]) or [
             one.digest for one in statement.subject
         ] != [subject]:
-            msg = "This statement is about something else than its release"
+            msg = f"This statement is about something else than its {what}"
             raise Malformed(msg, expected=str(subject), found=str([one.digest for one in statement.subject]))
         return statement.predicate
 
@@ -102,7 +119,7 @@ class Trust:
         """
         return self._signed_payload(_envelope(data))[1]
 
-    def _signed_payload(self, envelope: Envelope) -> tuple[bytes, str]:
+    def _signed_payload(self, envelope: Envelope, what: str = "release") -> tuple[bytes, str]:
         """Give what was signed, and the id of the key that did."""
         try:
             payload = _decoded(envelope.payload)
@@ -112,10 +129,10 @@ class Trust:
                     key.verify(_decoded(signature.sig), _encoding(envelope.payload_type, payload))
                     return payload, signature.keyid
         except (InvalidSignature, ValueError) as error:
-            msg = "The signature of this release does not hold"
+            msg = f"The signature of this {what} does not hold"
             raise Untrusted(msg, expected="the bytes that were signed", found="other bytes") from error
         known = ", ".join(key[:12] for key in self._keys)
-        msg = "Nobody who is trusted here signed this release"
+        msg = f"Nobody who is trusted here signed this {what}"
         raise Untrusted(
             msg,
             expected=f"a signature by one of: {known or 'no key; the trust store is empty'}",
@@ -124,13 +141,13 @@ class Trust:
         )
 
 
-def sign(release: Release, key: Ed25519PrivateKey) -> bytes:
-    """Give the bytes of the signed envelope of a release."""
+def sign(said: Release | Waiver, key: Ed25519PrivateKey) -> bytes:
+    """Give the bytes of the signed envelope of a release or a waiver."""
     statement = _Statement(
         type=STATEMENT_TYPE,
-        subject=(_Subject(release.endpoint, {"sha256": release.package.removeprefix("sha256:")}),),
-        predicateType=PREDICATE_TYPE,
-        predicate=release,
+        subject=(_Subject(said.endpoint, {"sha256": said.package.removeprefix("sha256:")}),),
+        predicateType=PREDICATE_TYPES[type(said)],
+        predicate=said,
     )
     payload = canonical(statement)
     signature = Signature(
@@ -204,11 +221,11 @@ def _public_key(path: Path) -> Ed25519PublicKey:
     return key
 
 
-def _envelope(data: bytes) -> Envelope:
+def _envelope(data: bytes, what: str = "release") -> Envelope:
     try:
         return msgspec.json.decode(data, type=Envelope)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        msg = "These bytes are no signed release"
+        msg = f"These bytes are no signed {what}"
         raise Untrusted(msg, expected="a DSSE envelope", found=str(error)) from error
 
 

@@ -30,7 +30,8 @@ class Line(Record, tag="line/1", frozen=True, kw_only=True):
     code: Digest
     # The digest of the environment.
     environment: Digest
-    # What was asked for beside: `as_of`, `rollout`, `until`, `anew`, `lineage`, `import`, `rebuild`.
+    # What was asked for beside: `as_of`, `rollout`, `until`, `anew`, `lineage`, `import`, `rebuild`; `again`, the walk
+    # whose readings are used.
     parameters: dict[str, Any]
     # Whether it stops with the command that opened it; else the control plane goes on with it by itself.
     attended: bool

@@ -22,6 +22,8 @@ class Release(Record, tag="release/1", frozen=True, kw_only=True):
     evidence: tuple[Digest, ...]
     # What the gates decided.
     verdicts: tuple[Digest, ...]
+    # What a person said about verdicts that do not open: a waiver for each.
+    waivers: tuple[Digest, ...] = ()
     # The commit that the project stood at; empty where the model was brought.
     commit: str
     # Whether files differed from that commit: such a release is marked for ever.
@@ -49,7 +51,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """A DSSE envelope (secure-systems-lab/dsse 1.0) around an in-toto statement about a release."""
+    """A DSSE envelope (secure-systems-lab/dsse 1.0) around an in-toto statement about a package."""
 
     # The statement's bytes, base64.
     payload: str

@@ -5,7 +5,7 @@ from typing import Any
 from lockgate.kernel.canonical import Digest, Record
 from lockgate.kernel.verdicts import Verdict
 
-__all__ = ["METRIC_DIRECTIONS", "GateSpec", "GateVerdict"]
+__all__ = ["METRIC_DIRECTIONS", "GateSpec", "GateVerdict", "Judgement"]
 
 METRIC_DIRECTIONS: dict[str, dict[str, int]] = {
     "binary": {"roc_auc": 1, "accuracy": 1, "log_loss": -1, "brier": -1},
@@ -47,3 +47,16 @@ class GateVerdict(Record, tag="gate-verdict/1", frozen=True, kw_only=True):
     note: str = ""
     # The evidence it saw.
     evidence: tuple[Digest, ...] = ()
+
+
+class Judgement(Record, tag="judgement/1", frozen=True, kw_only=True):
+    """All that the gates of a walk decided about its package, whether it was released or stopped."""
+
+    # The walk.
+    line: str
+    # The endpoint that it was on its way to.
+    endpoint: str
+    # The package judged.
+    package: Digest
+    # The verdict of each gate, in the order of the gates.
+    verdicts: tuple[Digest, ...]

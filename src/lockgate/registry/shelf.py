@@ -1,6 +1,7 @@
 """Keeps records by digest, packages as blobs, and releases signed.
 
 - What is content-addressed is stored under its digest and read back verified.
+- Releases and waivers are signed. A waiver is read by its envelope; one that nobody who is trusted signed is none.
 - A release is numbered by its endpoint: numbers are given by moving a pointer, so none is given to two walks. The same
   walk gets its number again, with the moment it was given at: killed meanwhile, it makes the same release once more.
 - Installing writes a package, its envelope and the plan to the endpoint's folder; the plan last, so that a worker never
@@ -12,18 +13,21 @@ from pathlib import Path
 from typing import TypeVar
 
 from lockgate.kernel.canonical import Digest, Record, canonical, digest_of, parse, sha256
-from lockgate.kernel.errors import NotFound
+from lockgate.kernel.errors import LockgateError, NotFound
 from lockgate.kernel.folders import StateFolder, replace_file
 from lockgate.ledger.protocols import Blobs, Entry, Lease, Ledger
 from lockgate.packages.folder import MANIFEST, PackageReader
-from lockgate.packages.signing import sign, signing_key
+from lockgate.packages.signing import Trust, sign, signing_key
 from lockgate.records.package import Package
 from lockgate.records.release import Release
 from lockgate.records.rollout import Endpoint, TrafficPlan
+from lockgate.records.waiver import Waiver
 
 __all__ = ["Shelf"]
 
 R = TypeVar("R", bound=Record)
+
+_ALL = 100_000
 
 
 class Shelf:
@@ -110,11 +114,36 @@ class Shelf:
 
     def keep_release(self, release: Release, *, fence: Lease | None = None, now: datetime | None = None) -> Digest:
         """Sign a release and keep it with its envelope; a fence is judged at `now`, or at the release's own time."""
-        envelope = sign(release, signing_key(self.state.signing_key))
-        digest, at = digest_of(release), release.at
-        entry = Entry(kind="envelope", id=digest, subject=release.endpoint, body=envelope, by=release.by, at=at)
+        return self._keep_signed(release, fence=fence, now=now)
+
+    def keep_waiver(self, waiver: Waiver) -> Digest:
+        """Sign a waiver and keep it with its envelope."""
+        return self._keep_signed(waiver)
+
+    def _keep_signed(
+        self, said: Release | Waiver, *, fence: Lease | None = None, now: datetime | None = None
+    ) -> Digest:
+        envelope = sign(said, signing_key(self.state.signing_key))
+        digest, at = digest_of(said), said.at
+        entry = Entry(kind="envelope", id=digest, subject=said.endpoint, body=envelope, by=said.by, at=at)
         self.ledger.records.append(entry, fence=fence, now=(now or at) if fence else None)
-        return self.keep(release, subject=release.endpoint, by=release.by, at=at, fence=fence, now=now)
+        return self.keep(said, subject=said.endpoint, by=said.by, at=at, fence=fence, now=now)
+
+    def waivers(self, endpoint: str) -> dict[Digest, Waiver]:
+        """Give the waivers of an endpoint that are signed by somebody who is trusted, oldest first."""
+        trust, found = Trust.read(self.state.trust), {}
+        for stored in reversed(self.ledger.records.latest("waiver", subject=endpoint, limit=_ALL)):
+            envelope = self.ledger.records.get("envelope", stored.id)
+            if envelope is None:
+                continue
+            try:
+                waiver = trust.verify_waiver(envelope.body)
+            except LockgateError:
+                continue
+            # What was signed counts, not what lies beside it, and only under its own name.
+            if digest_of(waiver) == stored.id and waiver.endpoint == endpoint:
+                found[stored.id] = waiver
+        return found
 
     def install(self, endpoint: Endpoint, plan: TrafficPlan) -> None:
         """Write all that an endpoint's workers need for a plan, the plan last."""

@@ -48,7 +48,8 @@ from lockgate.records.rollout import Endpoint, Experiment, LiveLevel, Region, Sh
 from lockgate.records.snapshot import Reading, ReferencedFile, RowFile, Snapshot, SnapshotColumn, TableReference
 from lockgate.records.source import Reader, ReaderKind, SourceSpec
 from lockgate.records.training import Environment, Imported, Machine, ModelSpec, TrainingRun
-from lockgate.records.verdict import GateSpec, GateVerdict
+from lockgate.records.verdict import GateSpec, GateVerdict, Judgement
+from lockgate.records.waiver import Waiver
 
 AT = datetime(2013, 3, 1, 13, 15, 0, 250_000, tzinfo=UTC)
 A, B, C = (sha256(letter) for letter in (b"a", b"b", b"c"))
@@ -330,6 +331,16 @@ RECORDS: tuple[Record, ...] = (
         note="too few rows to judge: EWR",
         evidence=(B, C),
     ),
+    Judgement(line="line-1", endpoint="flight-delay", package=A, verdicts=(B, C)),
+    Waiver(
+        endpoint="flight-delay",
+        package=A,
+        gate="metric roc_auc by origin",
+        reason="a pilot at one gate",
+        until=AT + 7 * DAY,
+        by="ada",
+        at=AT,
+    ),
     Release(
         endpoint="flight-delay",
         number=3,
@@ -337,6 +348,7 @@ RECORDS: tuple[Record, ...] = (
         training_run=B,
         evidence=(A, B),
         verdicts=(C,),
+        waivers=(B,),
         commit="0123456789abcdef0123456789abcdef01234567",
         dirty=True,
         line="line-1",

@@ -12,13 +12,13 @@ import lockgate
 from docs import generate
 from lockgate.kernel.canonical import Record
 from lockgate.project import blueprint
-from lockgate.records import line, monitoring, outcome, release, rollout, verdict
+from lockgate.records import line, monitoring, outcome, release, rollout, verdict, waiver
 from lockgate.serving.routes import Routes
 
 ROOT = generate.ROOT
 PAGES = generate.pages()
 COMMANDS = dict(generate.commands())
-RECORDS = (blueprint, line, monitoring, outcome, release, rollout, verdict)  # and, through them, all the others
+RECORDS = (blueprint, line, monitoring, outcome, release, rollout, verdict, waiver)  # and, through them, all the others
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")

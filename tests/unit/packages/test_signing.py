@@ -22,6 +22,7 @@ from lockgate.kernel.canonical import canonical, sha256
 from lockgate.kernel.errors import Malformed, NotFound, Untrusted
 from lockgate.packages.signing import Trust, make_key, sign, signing_key
 from lockgate.records.release import Release
+from lockgate.records.waiver import Waiver
 from tests.making.package import NAME, START
 
 RELEASE = Release(
@@ -311,3 +312,37 @@ def test_a_release_is_signed_as_a_whole() -> None:
         other = msgspec.structs.replace(RELEASE, **{name: value})
         assert trust.verify(sign(other, key)) == other
         assert sign(other, key) != sign(RELEASE, key)
+
+
+WAIVER = Waiver(
+    endpoint=NAME, package=RELEASE.package, gate="metric roc_auc", reason="a pilot", until=START, by="ada", at=START
+)
+
+
+def test_a_waiver_is_signed_like_a_release_under_a_type_of_its_own() -> None:
+    key, trust = own()
+    told = json.loads(base64.b64decode(json.loads(sign(WAIVER, key))["payload"]))
+
+    assert trust.verify_waiver(sign(WAIVER, key)) == WAIVER
+    assert told["predicateType"] == "urn:lockgate:waiver:1"
+    assert told["subject"] == [{"name": NAME, "digest": {"sha256": WAIVER.package.removeprefix("sha256:")}}]
+    with pytest.raises(Untrusted, match="signed this waiver"):
+        trust.verify_waiver(sign(WAIVER, Ed25519PrivateKey.generate()))
+
+
+def test_what_was_signed_as_the_one_is_not_believed_as_the_other() -> None:
+    key, trust = own()
+
+    with pytest.raises(Malformed):
+        trust.verify(sign(WAIVER, key))
+    with pytest.raises(Malformed):
+        trust.verify_waiver(sign(RELEASE, key))
+
+
+@pytest.mark.parametrize("kind", ["urn:lockgate:release:1", "urn:lockgate:waiver:2", ""])
+def test_a_waiver_under_another_type_is_refused(kind: str) -> None:
+    key, trust = own()
+    told = statement() | {"predicateType": kind, "predicate": json.loads(canonical(WAIVER))}
+
+    with pytest.raises(Malformed, match="something else than its waiver"):
+        trust.verify_waiver(signed_by(key, canonical(told)))

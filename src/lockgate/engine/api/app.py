@@ -20,6 +20,7 @@ from lockgate.engine.api.features import add_feature_routes
 from lockgate.engine.api.once import once
 from lockgate.engine.api.packages import add_package_routes
 from lockgate.engine.api.snapshots import add_snapshot_routes
+from lockgate.engine.api.waivers import add_waiver_routes
 from lockgate.engine.comparisons import Comparisons, Question
 from lockgate.engine.delivery import create_endpoint, current_plan, deliver, find_endpoint
 from lockgate.engine.examining import examine_data, infer
@@ -28,6 +29,7 @@ from lockgate.engine.installation import Installation, add_token
 from lockgate.engine.reconcile import Asked, open_line, watch
 from lockgate.engine.runner import Runner
 from lockgate.engine.status import endpoint_status, metrics_of, overview
+from lockgate.engine.waiving import expired_waivers
 from lockgate.kernel.access import Scope
 from lockgate.kernel.errors import Fault, Invalid, LockgateError, NotFound, Refused
 from lockgate.records.monitoring import ParityClass
@@ -114,6 +116,7 @@ def make_app(where: Installation, runner: Runner, port: int = 80) -> FastAPI:
     add_feature_routes(app, where)
     add_snapshot_routes(app, where)
     add_package_routes(app, where, runner)
+    add_waiver_routes(app, where, runner)
     _add_checks(app, where)
     return app
 
@@ -193,7 +196,7 @@ def _add_changes(app: FastAPI, where: Installation, runner: Runner) -> None:
 
     @app.post("/api/v1/endpoints/{name}/rollback")
     async def rollback(name: str, body: Rollback, request: Request, caller: Releaser) -> Response:
-        """Put the previous release back."""
+        """Put the previous release back; also one whose waivers expired: those are named."""
 
         def work() -> Response:
             find_endpoint(where, name)
@@ -206,7 +209,9 @@ def _add_changes(app: FastAPI, where: Installation, runner: Runner) -> None:
 
             before = current_plan(where, name)
             done = deliver(where, name, decide, by=caller)
-            return _json({"plan": done.plan, "was": before, "acks": done.acks, "errors": done.errors})
+            shut = expired_waivers(where, done.plan.live)
+            found = {"plan": done.plan, "was": before, "acks": done.acks, "errors": done.errors, "expired": shut}
+            return _json(found)
 
         return await once(request, caller, work)
 
