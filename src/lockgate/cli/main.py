@@ -12,6 +12,7 @@ import typer
 from lockgate.cli.groups.check import check_app
 from lockgate.cli.groups.endpoint import endpoint_app
 from lockgate.cli.groups.feature import feature_app
+from lockgate.cli.groups.key import key_app
 from lockgate.cli.groups.log import log_app
 from lockgate.cli.groups.package import package_app
 from lockgate.cli.groups.snapshot import snapshot_app
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(endpoint_app, name="endpoint")
 app.add_typer(log_app, name="log")
 app.add_typer(token_app, name="token")
+app.add_typer(key_app, name="key")
 app.add_typer(feature_app, name="feature")
 app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(package_app, name="package")

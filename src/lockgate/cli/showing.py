@@ -56,6 +56,7 @@ def overview(found: dict[str, Any]) -> None:
         table.add_row(*_endpoint_row(one))
     console.print(table if found["endpoints"] else "No endpoint yet. Next: lockgate ship FOLDER")
     for one in found["endpoints"]:
+        _mark_untrusted(one, console)
         waivers.marks(one, console)
     for walk in found["walks"]:
         reason = f": {walk['reason'].partition(chr(10))[0]}" if walk["reason"] else ""
@@ -65,6 +66,15 @@ def overview(found: dict[str, Any]) -> None:
         )
     running = found["running"]
     console.print("[dim]Nothing is running. Next: lockgate up[/]" if running is None else _running(running))
+
+
+def _mark_untrusted(endpoint: dict[str, Any], console: Console) -> None:
+    """Name what an endpoint answers with, or goes back to, and what no worker would load any more."""
+    for release in endpoint["releases"]:
+        if release["level"] in {"live", "previous"} and not release["signed_by"]:
+            console.print(
+                f"{endpoint['name']} {release['version']} ({release['level']}){_signed(release)}", soft_wrap=True
+            )
 
 
 def _endpoint_row(one: dict[str, Any]) -> tuple[str, ...]:
@@ -103,7 +113,7 @@ def endpoint(found: dict[str, Any]) -> None:
     for release in found["releases"]:
         console.print(
             f"[bold]{release['version']}[/] {release['level']} · package {short(release['package'])}"
-            f" · {origin(release)}{_learnt(release)}"
+            f" · {origin(release)}{_learnt(release)}{_signed(release)}"
         )
         gates(release, console)
         console.print()
@@ -123,6 +133,10 @@ def origin(found: dict[str, Any], digits: int = 12) -> str:
         return f"imported from {found['imported']}"
     mark = " [yellow]uncommitted changes[/]" if found["dirty"] else ""
     return f"commit {found['commit'][:digits]}{mark}"
+
+
+def _signed(release: dict[str, Any]) -> str:
+    return "" if release["signed_by"] else " · [red]signed by nobody who is trusted here: no worker loads it[/]"
 
 
 def _learnt(release: dict[str, Any]) -> str:

@@ -22,12 +22,14 @@ from lockgate.engine.machine import environment, machine, processes
 from lockgate.engine.register import check_versions, register, registration
 from lockgate.engine.repository import look
 from lockgate.engine.snapshotting import fetch_gone, fetch_rows, rows_before, said_of, take_source
+from lockgate.engine.trusting import needs_signing
 from lockgate.engine.waiving import pass_gates, refuse_if_shut, stands_as_waived
 from lockgate.engine.walk import Told, Walk
 from lockgate.kernel.canonical import Digest, canonical, digest_of, short
 from lockgate.kernel.errors import Conflict, NotFound
 from lockgate.kernel.names import nearest
 from lockgate.packages.folder import pack
+from lockgate.packages.keys import signing_key_id
 from lockgate.packages.runtime import CODE, CONTRACT, MODEL, REFERENCE, TREES
 from lockgate.project.bind import bind
 from lockgate.project.blueprint import Blueprint
@@ -335,7 +337,7 @@ class Made:
         live = self._live()
         if live is None or live[1].package != self.package_id or not stands_as_waived(self.walk.where, live[1]):
             return None
-        return live[0]
+        return None if needs_signing(self.walk.where, live[0]) else live[0]
 
     def gates(self) -> None:
         """Measure the package, and the live one beside it, then judge."""
@@ -379,11 +381,11 @@ class Made:
             **({"waivers": digest_of(list(self.waiver_ids))} if self.waiver_ids else {}),
         }
 
-        def work() -> dict[str, Digest]:
+        def work(name: str) -> dict[str, Digest]:
             now, endpoint = self.walk.where.clock(), self.blueprint.name
             ensure_endpoint(self.walk.where, endpoint, by=line.by)
             # Both as they were given, if this walk was killed after that: it then makes the very same release.
-            number, at = self.shelf.number_for(line.id, endpoint, by=line.by, at=now, fence=self.walk.fence)
+            number, at = self.shelf.number_for(name, endpoint, by=line.by, at=now, fence=self.walk.fence)
             release = Release(
                 endpoint=endpoint,
                 number=number,
@@ -400,7 +402,12 @@ class Made:
             )
             return {"release": self.shelf.keep_release(release, fence=self.walk.fence, now=now)}
 
-        return self.walk.step("release", consumed, work)["release"]
+        found = self.walk.step("release", consumed, lambda: work(line.id))["release"]
+        if needs_signing(self.walk.where, found):
+            # The same is stated anew, and signed by the key of today.
+            key = signing_key_id(self.walk.where.state)
+            found = self.walk.step("release", {**consumed, "key": key}, lambda: work(f"{line.id} {key}"))["release"]
+        return found
 
     def rollout(self, release: Digest) -> None:
         """Put the release live, and tell the endpoint's workers."""

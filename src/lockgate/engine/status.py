@@ -8,6 +8,7 @@ from lockgate.engine.checking import summed_up
 from lockgate.engine.delivery import ask_supervisor, current_plan, endpoint_names, find_endpoint
 from lockgate.engine.installation import Installation
 from lockgate.engine.origin import imported_from
+from lockgate.engine.trusting import signer_of
 from lockgate.engine.waiving import WaiverSeen, waivers_by_gate, waivers_of
 from lockgate.kernel.canonical import Digest, Instant, parse
 from lockgate.monitoring.daily import Cohorts, read_cohorts
@@ -62,6 +63,8 @@ class ReleaseSeen(msgspec.Struct, kw_only=True):
     imported: str
     by: str
     at: Instant
+    # The key by which it is believed here; empty where it is not, and no worker that starts loads it.
+    signed_by: str
     training_rows: int
     learnt_until: Instant
     snapshots: dict[str, Digest]
@@ -178,6 +181,7 @@ def _release(where: Installation, digest: Digest, level: str) -> ReleaseSeen:
         imported=imported_from(where, release),
         by=release.by,
         at=release.at,
+        signed_by=signer_of(where, digest),
         training_rows=rows.train_rows,
         learnt_until=rows.test_from,
         snapshots=rows.snapshots,

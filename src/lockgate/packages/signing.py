@@ -33,7 +33,7 @@ from lockgate.kernel.folders import replace_file
 from lockgate.records.release import Envelope, Release, Signature
 from lockgate.records.waiver import Waiver
 
-__all__ = ["Trust", "make_key", "sign", "signing_key"]
+__all__ = ["Trust", "key_id", "make_key", "public_key", "public_pem", "sign", "signers", "signing_key"]
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -78,8 +78,17 @@ class Trust:
             NotFound: a file can't be read.
             Malformed: one is no Ed25519 public key.
         """
-        keys = [_public_key(path) for path in paths]
-        return cls({_key_id(key): key for key in keys})
+        keys = [_read_public_key(path) for path in paths]
+        return cls({key_id(key): key for key in keys})
+
+    def without(self, key: str) -> "Trust":
+        """Give the same trust but for a key, by its id."""
+        return Trust({one: public for one, public in self._keys.items() if one != key})
+
+    @property
+    def keys(self) -> dict[str, Ed25519PublicKey]:
+        """The public keys by key id."""
+        return dict(self._keys)
 
     def verify(self, data: bytes) -> Release:
         """Give the release that an envelope's bytes carry.
@@ -137,7 +146,7 @@ class Trust:
             msg,
             expected=f"a signature by one of: {known or 'no key; the trust store is empty'}",
             found=", ".join(signature.keyid[:12] for signature in envelope.signatures) or "no signature",
-            way_out="If you trust the signer, put their public key into the folder trust/ of the state folder.",
+            way_out="If you trust the signer, say so with their public key: lockgate key trust FILE.",
         )
 
 
@@ -151,7 +160,7 @@ def sign(said: Release | Waiver, key: Ed25519PrivateKey) -> bytes:
     )
     payload = canonical(statement)
     signature = Signature(
-        keyid=_key_id(key.public_key()),
+        keyid=key_id(key.public_key()),
         sig=base64.b64encode(key.sign(_encoding(PAYLOAD_TYPE, payload))).decode(),
     )
     envelope = Envelope(payload=base64.b64encode(payload).decode(), payload_type=PAYLOAD_TYPE, signatures=(signature,))
@@ -170,17 +179,17 @@ def make_key(private: Path, trust: Path) -> None:
         signing_key(private)
         return
     key = Ed25519PrivateKey.generate()
-    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    public = public_pem(key.public_key())
     private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = private.with_name(f".{private.name}.{secrets.token_hex(4)}")
     replace_file(draft, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), mode=0o600)
     try:
         # Trusted before it is there: a key that is there has always been trusted once.
-        replace_file(trust / f"{_key_id(key.public_key())[:16]}.pub", public)
+        replace_file(trust / f"{key_id(key.public_key())[:16]}.pub", public)
         os.link(draft, private)
     except FileExistsError:
         # Another process made one at the same moment; that one is kept, and ours is forgotten.
-        (trust / f"{_key_id(key.public_key())[:16]}.pub").unlink()
+        (trust / f"{key_id(key.public_key())[:16]}.pub").unlink()
     finally:
         draft.unlink()
 
@@ -206,19 +215,43 @@ def signing_key(path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def _public_key(path: Path) -> Ed25519PublicKey:
+def _read_public_key(path: Path) -> Ed25519PublicKey:
     try:
-        key = load_pem_public_key(path.read_bytes())
+        return public_key(path.read_bytes(), str(path))
     except OSError as error:
         msg = f"The public key {path} can't be read"
         raise NotFound(msg, expected="PEM of an Ed25519 public key", found=str(error)) from error
+
+
+def public_key(data: bytes, name: str) -> Ed25519PublicKey:
+    """Read a public key from its PEM; `name` is what it is called where it is none.
+
+    Raises:
+        Malformed: it is no Ed25519 public key.
+    """
+    try:
+        key = load_pem_public_key(data)
     except ValueError as error:
-        msg = f"{path} is no public key"
+        msg = f"{name} is no public key"
         raise Malformed(msg, expected="PEM of an Ed25519 public key", found=str(error)) from error
     if not isinstance(key, Ed25519PublicKey):
-        msg = f"{path} is no Ed25519 public key"
+        msg = f"{name} is no Ed25519 public key"
         raise Malformed(msg, expected="PEM of an Ed25519 public key", found=type(key).__name__)
     return key
+
+
+def public_pem(key: Ed25519PublicKey) -> bytes:
+    """Write a public key as PEM."""
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def signers(data: bytes) -> tuple[str, ...]:
+    """Give the ids of the keys that an envelope says it was signed with; whether that is so, nobody looked.
+
+    Raises:
+        Untrusted: it is no envelope.
+    """
+    return tuple(signature.keyid for signature in _envelope(data).signatures)
 
 
 def _envelope(data: bytes, what: str = "release") -> Envelope:
@@ -248,5 +281,6 @@ def _encoding(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def _key_id(key: Ed25519PublicKey) -> str:
+def key_id(key: Ed25519PublicKey) -> str:
+    """Give the id of a key."""
     return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()

@@ -4,7 +4,7 @@ import msgspec
 
 from lockgate.kernel.canonical import Digest, Instant, Record
 
-__all__ = ["Envelope", "Release", "Signature"]
+__all__ = ["Envelope", "KeyChange", "Release", "Signature"]
 
 
 class Release(Record, tag="release/1", frozen=True, kw_only=True):
@@ -59,3 +59,19 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     payload_type: str
     # Who stands for it.
     signatures: tuple[Signature, ...]
+
+
+class KeyChange(Record, tag="key-change/1", frozen=True, kw_only=True):
+    """What was done with a key of an installation: so that it can be said who is believed, since when, and by whom."""
+
+    # The installation.
+    installation: str
+    # The key's id.
+    key: str
+    # Its public half, as PEM.
+    public_key: str
+    # `made` here to sign with, `replaced` by one that was made after it, `trusted`, or `distrusted`.
+    what: str
+    # Who did it, and when by the control clock.
+    by: str
+    at: Instant

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from lockgate.engine.api.caller import needs
 from lockgate.engine.api.door import Door
 from lockgate.engine.api.features import add_feature_routes
+from lockgate.engine.api.keys import add_key_routes
 from lockgate.engine.api.once import once
 from lockgate.engine.api.packages import add_package_routes
 from lockgate.engine.api.snapshots import add_snapshot_routes
@@ -29,6 +30,7 @@ from lockgate.engine.installation import Installation, add_token
 from lockgate.engine.reconcile import Asked, open_line, watch
 from lockgate.engine.runner import Runner
 from lockgate.engine.status import endpoint_status, metrics_of, overview
+from lockgate.engine.trusting import refuse_unless_trusted
 from lockgate.engine.waiving import expired_waivers
 from lockgate.kernel.access import Scope
 from lockgate.kernel.errors import Fault, Invalid, LockgateError, NotFound, Refused
@@ -117,6 +119,7 @@ def make_app(where: Installation, runner: Runner, port: int = 80) -> FastAPI:
     add_snapshot_routes(app, where)
     add_package_routes(app, where, runner)
     add_waiver_routes(app, where, runner)
+    add_key_routes(app, where)
     _add_checks(app, where)
     return app
 
@@ -205,7 +208,9 @@ def _add_changes(app: FastAPI, where: Installation, runner: Runner) -> None:
                 if plan is None:
                     msg = f"{name} has no release yet"
                     raise Refused(msg, expected="a live release", found="none")
-                return roll_back(plan, reason=body.reason, by=caller, at=where.clock())
+                decided = roll_back(plan, reason=body.reason, by=caller, at=where.clock())
+                refuse_unless_trusted(where, decided.live)
+                return decided
 
             before = current_plan(where, name)
             done = deliver(where, name, decide, by=caller)
