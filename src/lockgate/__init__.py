@@ -27,12 +27,14 @@ from lockgate.declare.rules import (
     unseen,
     varies,
 )
+from lockgate.declare.run import Run
 
 __all__ = [
     "Category",
     "Fitted",
     "Parameters",
     "Project",
+    "Run",
     "TorchModel",
     "TrainingSet",
     "between",
