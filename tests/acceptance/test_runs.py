@@ -5,8 +5,6 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from lockgate.engine.clock import now
 from lockgate.engine.installation import installation
 from lockgate.kernel.canonical import parse
@@ -69,29 +67,16 @@ def manifest(workshop: Workshop, package: str) -> dict[str, Any]:
     return found
 
 
-ENDS = {
-    "break-fit": (RunState.FAILED, "ValueError: the fit is broken"),
-    "kill-fit": (RunState.KILLED, "signal 9"),
-}
-
-
-@pytest.mark.parametrize(("how", "state", "error"), [(how, *end) for how, end in ENDS.items()], ids=ENDS.keys())
-def test_a_run_that_did_not_finish_is_kept_with_what_it_told_until_then(
-    shipped: Workshop, how: str, state: RunState, error: str
-) -> None:
-    (shipped.data / how).touch()
-    text = (shipped.project / "project.py").read_text()
-    (shipped.project / "project.py").write_text(text.replace('"trees": 12', '"trees": 14.0'))
+def test_a_run_whose_process_was_killed_is_kept_with_what_it_told_until_then(shipped: Workshop) -> None:
+    (shipped.data / "kill-fit").touch()
+    (shipped.project / "more.py").write_text("x = 1\n")
     shipped.refused("--dirty")
     run = runs(shipped)[-1]
     check_told(shipped, run)
 
-    assert run.state is state
-    assert error in run.error
-    assert run.fitted == ""
-    assert run.dirty is True
-    assert repr(run.given()["trees"]) == "14.0"
-    assert (run.cpu_seconds is None) == (state is RunState.KILLED)
+    assert run.state is RunState.KILLED
+    assert "signal 9" in run.error
+    assert (run.fitted, run.cpu_seconds) == ("", None)
 
 
 def test_a_walk_that_was_killed_records_its_run_when_it_is_gone_on_with(workshop: Workshop) -> None:
@@ -109,3 +94,48 @@ def test_a_walk_that_was_killed_records_its_run_when_it_is_gone_on_with(workshop
     assert (killed.state, finished.state) == (RunState.KILLED, RunState.FINISHED)
     assert killed.line == finished.line
     assert "gone before this run was recorded" in killed.error
+
+
+def found(workshop: Workshop, *command: str) -> Any:  # noqa: ANN401 - JSON
+    code, out, err = workshop.run("runs", *command, "--json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+def test_runs_also_failed_ones_are_listed_searched_shown_and_compared(shipped: Workshop, tmp_path: Path) -> None:
+    (shipped.data / "break-fit").touch()
+    text = (shipped.project / "project.py").read_text()
+    (shipped.project / "project.py").write_text(text.replace('"trees": 12', '"trees": 14.0'))
+    shipped.refused("--dirty")
+    broken = runs(shipped)[-1]
+    check_told(shipped, broken)
+    assert broken.state is RunState.FAILED
+    assert "ValueError: the fit is broken" in broken.error
+    assert broken.dirty is True
+    assert repr(broken.given()["trees"]) == "14.0"
+
+    failed, finished = found(shipped, "list", "--model", "parcels")["runs"]
+
+    assert [(one["state"], one["version"]) for one in (failed, finished)] == [("failed", ""), ("finished", "v1")]
+    assert found(shipped, "list", "--search", "param.trees = 12 and metric.loss < 0.5")["runs"] == [finished]
+    assert found(shipped, "list", "--limit", "1")["before"] is not None
+
+    shown = found(shipped, "show", "parcels")
+    assert shown["run"] == finished["run"]
+    assert shown["curves"]["loss"]["values"] == [1.0, 1 / 2, 1 / 3]
+    assert shown["curves"]["valid/bad"]["values"] == ["NaN"]
+
+    compared = found(shipped, "compare", failed["run"], "parcels@v1")
+    differs = {line["name"]: line["values"] for line in compared["lines"] if line["differs"]}
+    assert differs["trees"] == [14.0, 12]
+    assert differs["with changes"] == [True, False]
+    assert "loss" not in differs
+
+    output = tmp_path / "columns.txt"
+    assert shipped.run("runs", "artifact", "parcels", "columns.txt", "--output", str(output))[0] == 0
+    assert output.read_text().splitlines()[0] == "depot"
+    for name, file in {"columns.txt": output, "../columns.txt": tmp_path / "other", "gone": tmp_path / "other"}.items():
+        assert shipped.run("runs", "artifact", "parcels", name, "--output", str(file))[0] == 1
+    assert not (tmp_path / "other").exists()
+    code, _, err = shipped.run("runs", "list", "--search", "metric.loss <")
+    assert (code, err) == (1, "This search can't be read at column 14 (expected a number, found the end).\n")

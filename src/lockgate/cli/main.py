@@ -14,6 +14,7 @@ from lockgate.cli.groups.endpoint import endpoint_app
 from lockgate.cli.groups.feature import feature_app
 from lockgate.cli.groups.log import log_app
 from lockgate.cli.groups.package import package_app
+from lockgate.cli.groups.runs import runs_app
 from lockgate.cli.groups.snapshot import snapshot_app
 from lockgate.cli.groups.token import token_app
 from lockgate.cli.groups.waive import waive
@@ -37,6 +38,7 @@ app.add_typer(feature_app, name="feature")
 app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(package_app, name="package")
 app.add_typer(check_app, name="check")
+app.add_typer(runs_app, name="runs")
 
 Ledger = Annotated[
     str, typer.Option(help="Where the ledger is: sqlite:///PATH or postgresql://USER@HOST/DATABASE; remembered.")

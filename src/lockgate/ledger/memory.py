@@ -112,9 +112,12 @@ class _MemoryRecords:
             later = self._in_order[max(after, 0) :]
         return _of(later, kind, subject)[: max(limit, 0)]
 
-    def latest(self, kind: str, *, subject: str | None = None, limit: int = 1) -> Sequence[Stored]:
+    def latest(
+        self, kind: str, *, subject: str | None = None, before: int | None = None, limit: int = 1
+    ) -> Sequence[Stored]:
         with self._lock:
-            newest_first = self._in_order[::-1]
+            earlier = self._in_order if before is None else self._in_order[: max(before - 1, 0)]
+            newest_first = earlier[::-1]
         return _of(newest_first, kind, subject)[: max(limit, 0)]
 
     def _keep(self, entry: Entry) -> Stored:

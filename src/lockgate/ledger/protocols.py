@@ -93,8 +93,10 @@ class Records(Protocol):
     def list(self, kind: str, *, subject: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Stored]:
         """Give records of a kind with a sequence above `after`, oldest first, `limit` at most."""
 
-    def latest(self, kind: str, *, subject: str | None = None, limit: int = 1) -> Sequence[Stored]:
-        """Give the newest records of a kind, newest first."""
+    def latest(
+        self, kind: str, *, subject: str | None = None, before: int | None = None, limit: int = 1
+    ) -> Sequence[Stored]:
+        """Give the newest records of a kind with a sequence below `before`, if that is given, newest first."""
 
 
 class Pointers(Protocol):

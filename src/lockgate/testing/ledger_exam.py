@@ -106,6 +106,15 @@ def _latest(ledger: Ledger) -> None:
     assert list(ledger.records.latest("snapshot", subject="flights", limit=9)) == [three, two, one]
 
 
+@_QUESTIONS.ask("the latest records go on before a sequence")
+def _earlier(ledger: Ledger) -> None:
+    one, two, three = append(ledger, "a", "b", "c")
+    assert list(ledger.records.latest("snapshot", before=three.sequence, limit=9)) == [two, one]
+    assert list(ledger.records.latest("snapshot", before=two.sequence + 1)) == [two]
+    assert list(ledger.records.latest("snapshot", subject="flights", before=one.sequence, limit=9)) == []
+    assert list(ledger.records.latest("snapshot", before=0, limit=9)) == []
+
+
 @_QUESTIONS.ask("a time comes back as the same moment in UTC, exact to the microsecond")
 def _times(ledger: Ledger) -> None:
     eastern = timezone(timedelta(hours=-5))
