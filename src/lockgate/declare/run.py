@@ -22,12 +22,14 @@ from lockgate.kernel.errors import Invalid, NotFound, TooLarge
 from lockgate.kernel.names import nearest
 from lockgate.kernel.numbers import Number, heard, said
 
-__all__ = ["Desk", "Kept", "Logged", "Note", "Point", "Run", "Tagged"]
+__all__ = ["MOST_ARTIFACT_BYTES", "Desk", "Kept", "Logged", "Note", "Point", "Run", "Tagged"]
+
+MOST_ARTIFACT_BYTES = 64 << 20
+"""How long a file may be that a run keeps."""
 
 _MOST_METRICS = 500
 _MOST_POINTS = 100_000
 _MOST_ARTIFACTS = 200
-_MOST_ARTIFACT_BYTES = 64 << 20
 _MOST_BYTES = 256 << 20
 _MOST_TAGS = 100
 _LONGEST_TAG = 5_000
@@ -258,7 +260,7 @@ class Run:
                 _check_names("file", [note.name])
                 there = self._files | {note.name: note}
                 _bound("files", len(there), _MOST_ARTIFACTS)
-                _bound("bytes in a file", note.size, _MOST_ARTIFACT_BYTES)
+                _bound("bytes in a file", note.size, MOST_ARTIFACT_BYTES)
                 _bound("bytes in files", sum(kept.size for kept in there.values()), _MOST_BYTES)
             case Tagged():
                 _check_names("tag", note.tags)
@@ -290,7 +292,7 @@ def _content(name: str, content: Any) -> bytes:  # noqa: ANN401 - whatever a use
         return bytes(content)
     if isinstance(content, Path):
         try:
-            _bound("bytes in a file", content.stat().st_size, _MOST_ARTIFACT_BYTES)
+            _bound("bytes in a file", content.stat().st_size, MOST_ARTIFACT_BYTES)
             return content.read_bytes()
         except OSError as error:
             msg = f"{name} can't be kept"

@@ -13,8 +13,8 @@ from pathlib import Path
 from lockgate.declare.run import Point
 from lockgate.engine.fitting import Fit
 from lockgate.engine.machine import machine
-from lockgate.engine.walk import Walk
-from lockgate.kernel.canonical import Digest, canonical, digest_of
+from lockgate.engine.walk import Told, Walk
+from lockgate.kernel.canonical import Digest, canonical, digest_of, short
 from lockgate.kernel.errors import LockgateError
 from lockgate.kernel.numbers import said
 from lockgate.records.training import Artifact, Curve, Curves, MetricSummary, ModelSpec, RunState, TrainingRun
@@ -75,6 +75,7 @@ class Recorder:
         lasted = (self._walk.where.clock() - journaled.at).total_seconds()
         kept = self._record(journaled, found, RunState.FINISHED if found else failed, error, lasted)
         forget_journal(self._scratch)
+        self._walk.tell(Told(station="training", state="going", share=1, text=f"lockgate runs show {short(kept)}"))
         return kept
 
     def _record(self, journaled: Journaled, found: Fit | None, state: RunState, error: str, lasted: float) -> Digest:

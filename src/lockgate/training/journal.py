@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from lockgate.declare.run import Kept, Logged, Note, Run, Tagged
+from lockgate.declare.run import MOST_ARTIFACT_BYTES, Kept, Logged, Note, Run, Tagged
 from lockgate.kernel.canonical import Digest, Instant, sha256
 from lockgate.kernel.errors import LockgateError
 from lockgate.kernel.folders import replace_file
@@ -106,6 +106,8 @@ def read_journal(folder: Path) -> Journaled | None:
             found = Journaled(at=said.at, run=Run())
         elif found is None or said is None or not _took(found, folder / _FILES, said):
             break
+    if found is not None:
+        found.files = {name: _place(folder / _FILES, kept.digest) for name, kept in found.run.kept.items()}
     return found
 
 
@@ -121,16 +123,20 @@ def _took(found: Journaled, files: Path, said: Note | Began | Ended) -> bool:
     if isinstance(said, Ended):
         found.ended = said
         return True
+    if isinstance(said, Kept) and not _holds(_place(files, said.digest), said):
+        return False
     try:
-        if isinstance(said, Kept):
-            path = _place(files, said.digest)
-            if path.is_symlink() or not path.is_file() or sha256(path.read_bytes()) != said.digest:
-                return False
-            found.files[said.name] = path
         found.run.take(said)
     except LockgateError:
         return False
     return True
+
+
+def _holds(path: Path, said: Kept) -> bool:
+    """Tell whether a file is what a line says; one that is longer than any may be is not read."""
+    if path.is_symlink() or not path.is_file() or said.size > MOST_ARTIFACT_BYTES:
+        return False
+    return path.stat().st_size == said.size and sha256(path.read_bytes()) == said.digest
 
 
 def _line(line: bytes) -> Note | Began | Ended | None:

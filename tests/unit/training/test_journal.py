@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import lockgate as lg
+from lockgate.kernel.canonical import sha256
 from lockgate.training.journal import Ended, Journal, forget_journal, read_journal
 
 AT = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -97,10 +98,12 @@ def line(text: bytes) -> bytes:
     return b"%08x %b\n" % (zlib.crc32(text), text)
 
 
+SVG = sha256(b"<svg/>").encode()
 FORGED = {
-    "a name that leads elsewhere": b'{"type":"kept","name":"../../x","digest":"sha256:%b","size":1}' % (b"0" * 64),
     "a digest that leads elsewhere": b'{"type":"kept","name":"x","digest":"../../../etc/passwd","size":1}',
     "a file that is not there": b'{"type":"kept","name":"x","digest":"sha256:%b","size":1}' % (b"0" * 64),
+    "a length that is not the file's": b'{"type":"kept","name":"x","digest":"%b","size":7}' % SVG,
+    "a file under a name that leads elsewhere": b'{"type":"kept","name":"../x","digest":"%b","size":6}' % SVG,
     "a second beginning": b'{"type":"began","at":"2026-03-01T12:00:00Z"}',
     "a number that is a text": b'{"type":"logged","values":{"loss":[0,"big"]},"seconds":1}',
     "something else": b'{"type":"model"}',
@@ -147,6 +150,7 @@ import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
 import lockgate as lg
+from lockgate.kernel.canonical import sha256
 from lockgate.training.journal import Journal
 run = lg.Run(Journal(Path(sys.argv[1]), datetime(2026, 3, 1, tzinfo=UTC)))
 {how}
