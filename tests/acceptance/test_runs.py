@@ -27,7 +27,7 @@ def check_told(workshop: Workshop, run: TrainingRun) -> None:
     assert run.curves is not None
     with installation(workshop.state, now) as where:
         curves = parse(where.shelf.blobs.get(run.curves), Curves)
-        columns = where.shelf.blobs.get(run.artifacts["columns.txt"].digest)
+        columns = where.shelf.blobs.get(run.artifacts["about/columns.txt"].digest)
     assert curves.metrics["loss"].steps == (0, 1, 2)
     assert curves.metrics["loss"].values == (1.0, 1 / 2, 1 / 3)
     assert list(curves.metrics["loss"].seconds) == sorted(curves.metrics["loss"].seconds)
@@ -132,9 +132,13 @@ def test_runs_also_failed_ones_are_listed_searched_shown_and_compared(shipped: W
     assert "loss" not in differs
 
     output = tmp_path / "columns.txt"
-    assert shipped.run("runs", "artifact", "parcels", "columns.txt", "--output", str(output))[0] == 0
+    assert shipped.run("runs", "artifact", "parcels", "about/columns.txt", "--output", str(output))[0] == 0
     assert output.read_text().splitlines()[0] == "depot"
-    for name, file in {"columns.txt": output, "../columns.txt": tmp_path / "other", "gone": tmp_path / "other"}.items():
+    for name, file in {
+        "about/columns.txt": output,
+        "../about/columns.txt": tmp_path / "other",
+        "gone": tmp_path / "other",
+    }.items():
         assert shipped.run("runs", "artifact", "parcels", name, "--output", str(file))[0] == 1
     assert not (tmp_path / "other").exists()
     code, _, err = shipped.run("runs", "list", "--search", "metric.loss <")

@@ -74,7 +74,7 @@ def fit(training: lg.TrainingSet, parameters: lg.Parameters) -> lg.Fitted:
     (folder / "open").write_text("\\n".join(os.readlink(f"/proc/self/fd/{one}") for one in os.listdir("/proc/self/fd")
                                           if os.path.exists(f"/proc/self/fd/{one}")))
     training.run.tag(team="tests")
-    training.run.keep("columns.txt", "\\n".join(training.columns).encode())
+    training.run.keep("about/columns.txt", "\\n".join(training.columns).encode())
     for step in range(3):
         training.run.log(step=step, loss=1 / (step + 1))
     training.run.log({"valid/bad": float("nan")})

@@ -14,7 +14,7 @@ from lockgate.declare.run import Point
 from lockgate.engine.fitting import Fit
 from lockgate.engine.machine import machine
 from lockgate.engine.walk import Told, Walk
-from lockgate.kernel.canonical import Digest, canonical, digest_of, short
+from lockgate.kernel.canonical import Digest, canonical, digest_of, parse, short
 from lockgate.kernel.errors import LockgateError
 from lockgate.kernel.numbers import said
 from lockgate.records.training import Artifact, Curve, Curves, MetricSummary, ModelSpec, RunState, TrainingRun
@@ -24,6 +24,7 @@ __all__ = ["Recorder"]
 
 _OUTPUT = "output.log"
 _LONGEST_ERROR = 4_000
+_RECENT = 100
 
 
 class Recorder:
@@ -60,11 +61,17 @@ class Recorder:
     def _keep_left_behind(self) -> None:
         """Record the run of a walk that was gone before it could do so itself."""
         journaled = read_journal(self._scratch)
-        if journaled is not None:
+        if journaled is not None and not self._is_recorded(journaled):
             error = "The walk was gone before this run was recorded; it was fitted again."
             told = [point.seconds for points in journaled.run.metrics.values() for point in points]
             self._record(journaled, None, RunState.KILLED, error, max(told, default=0.0))
         forget_journal(self._scratch)
+
+    def _is_recorded(self, journaled: Journaled) -> bool:
+        """Tell whether the walk was gone only after it had recorded the run."""
+        recent = self._walk.where.shelf.ledger.records.latest("training-run", subject=self._project, limit=_RECENT)
+        runs = [parse(one.body, TrainingRun) for one in recent]
+        return any((one.line, one.began_at) == (self._walk.line.id, journaled.at) for one in runs)
 
     def _keep(self, found: Fit | None, error: str) -> Digest | None:
         """Record the run; None where none began."""

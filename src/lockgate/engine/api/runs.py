@@ -24,7 +24,7 @@ def add_run_routes(app: FastAPI, where: Installation) -> None:
         _: Reader,
         model: str | None = None,
         search: str | None = None,
-        before: int | None = None,
+        before: Annotated[int | None, Query(ge=0, lt=1 << 63)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> Response:
         """Training runs, newest first: of a model, that a search holds for, before a place."""
