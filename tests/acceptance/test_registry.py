@@ -1,0 +1,27 @@
+"""The registry's questions, asked as a user would: by commands."""
+
+import json
+from datetime import UTC, datetime
+
+from tests.making.workshop import Workshop
+
+
+def test_what_was_live_is_told_by_a_command_with_who_and_the_evidence(shipped: Workshop) -> None:
+    now = datetime.now(UTC).isoformat()
+    code, out, err = shipped.run("status", "parcels", "--at", now)
+    assert code == 0, err
+    told = " ".join(out.split())
+    assert "parcels v1 was live on" in told
+    assert "released by local" in told
+    assert "evidence metrics about" in told
+
+    code, out, err = shipped.run("status", "parcels", "--at", now, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["releases"][0]["release"]["level"] == "live"
+    assert found["until"] is None
+
+    code, _, err = shipped.run("status", "parcels", "--at", "2020-01-01")
+    assert code == 1
+    assert "Nothing was live at parcels" in err
+    assert shipped.run("status", "--at", "2020-01-01")[0] == 2
