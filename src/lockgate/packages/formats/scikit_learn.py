@@ -1,11 +1,11 @@
 """scikit-learn's estimators and pipelines, as skops writes them."""
 
 import io
-import json
 import zipfile
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -83,7 +83,8 @@ def read_skops(data: bytes, more: Iterable[str] = ()) -> Any:  # noqa: ANN401 - 
 
 def _schema(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return json.loads(archive.read("schema.json"))
+        # It takes less than skops' own parser, and what it takes is the same to both.
+        return msgspec.json.decode(archive.read("schema.json"))
 
 
 _NOT_READ = (
@@ -95,6 +96,7 @@ _NOT_READ = (
     RecursionError,
     TypeError,
     ValueError,
+    msgspec.MsgspecError,
 )
 """What skops and what it fills in raise where bytes are not what they should be."""
 

@@ -1,0 +1,48 @@
+"""Measure what gates and packages cost: every figure with its goal.
+
+make bench NAME=gates                            everything
+make bench NAME=gates ARGS="--only loading"      one part
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks.gates import importing, loading, runtimes
+from benchmarks.harness import Figure, report, versions_of
+
+__all__ = ["PARTS", "main", "measure"]
+
+PARTS: dict[str, Callable[[], list[Figure]]] = {
+    "importing": importing.measure,
+    "loading": loading.measure,
+    "runtimes": runtimes.measure,
+}
+"""What can be measured alone."""
+
+_PACKAGES = ("lockgate", "lightgbm", "numpy", "scikit-learn", "skops", "treelite")
+
+
+def measure(parts: Sequence[str]) -> list[Figure]:
+    """Measure some parts, one after the other; say on the error output what is done."""
+    figures = []
+    for part in parts:
+        began = time.monotonic()
+        figures += PARTS[part]()
+        print(f"measured: {part}, in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    return figures
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Be the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, metavar="PATH", help="also write the figures to this file")
+    parser.add_argument("--only", choices=list(PARTS), action="append", help="measure this part; may be repeated")
+    options = parser.parse_args(arguments)
+    report(measure(options.only or list(PARTS)), versions_of(*_PACKAGES), options.json)
+
+
+if __name__ == "__main__":
+    main()
