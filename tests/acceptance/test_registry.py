@@ -25,3 +25,21 @@ def test_what_was_live_is_told_by_a_command_with_who_and_the_evidence(shipped: W
     assert code == 1
     assert "Nothing was live at parcels" in err
     assert shipped.run("status", "--at", "2020-01-01")[0] == 2
+
+
+def test_of_a_fresh_installation_nothing_goes_and_for_each_blob_there_is_a_proof(shipped: Workshop) -> None:
+    code, out, err = shipped.run("gc", "--dry-run", "--keep-for", "1d", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert (found["blobs"], found["young_blobs"]) == ([], 0)  # also the young ones are all reached
+
+    model = next(path for path in (shipped.state / "blobs").rglob("*") if path.is_file())
+    code, out, err = shipped.run("gc", "--why", f"sha256:{model.name}")
+    assert code == 0, err
+    assert "is kept by the rule" in " ".join(out.split())
+    assert f"mentions blob sha256:{model.name}" in out
+
+    code, out, err = shipped.run("gc")
+    assert code == 0, err
+    assert "0 blobs and 0 unpacked packages deleted" in out
+    assert shipped.run("gc", "--keep-for", "1h")[0] == 1

@@ -12,6 +12,7 @@ import typer
 from lockgate.cli.groups.check import check_app
 from lockgate.cli.groups.endpoint import endpoint_app
 from lockgate.cli.groups.feature import feature_app
+from lockgate.cli.groups.gc import gc
 from lockgate.cli.groups.log import log_app
 from lockgate.cli.groups.package import package_app
 from lockgate.cli.groups.runs import runs_app
@@ -81,6 +82,7 @@ def ship(  # noqa: PLR0913, PLR0917 - each says how a walk is to be
 
 
 app.command()(waive)
+app.command()(gc)
 
 
 @app.command()

@@ -106,6 +106,10 @@ class _MemoryRecords:
         with self._lock:
             return self._by_id.get((kind, record_id))
 
+    def kinds(self) -> Sequence[str]:
+        with self._lock:
+            return sorted({one.kind for one in self._in_order})
+
     def list(self, kind: str, *, subject: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Stored]:
         with self._lock:
             # A sequence is a place counted from 1, so what lies above `after` starts at that index.

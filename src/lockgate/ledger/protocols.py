@@ -20,7 +20,7 @@ import msgspec
 
 from lockgate.kernel.canonical import Digest
 
-__all__ = ["Blobs", "Entry", "Lease", "Leases", "Ledger", "Move", "Pointers", "Records", "Stored"]
+__all__ = ["Blob", "Blobs", "Entry", "Lease", "Leases", "Ledger", "Move", "Pointers", "Records", "Stored"]
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +98,9 @@ class Records(Protocol):
     ) -> Sequence[Stored]:
         """Give the newest records of a kind with a sequence below `before`, if that is given, newest first."""
 
+    def kinds(self) -> Sequence[str]:
+        """Give every kind that there is a record of, sorted; also those that this release does not know."""
+
 
 class Pointers(Protocol):
     """Names that point to records, moved by compare-and-swap."""
@@ -170,6 +173,17 @@ class Ledger(Protocol):
         """Close."""
 
 
+class Blob(msgspec.Struct, frozen=True, kw_only=True):
+    """A blob in a list of them."""
+
+    # Its name.
+    digest: Digest
+    # Its size.
+    bytes: int
+    # When it was stored, by the clock of the store.
+    at: datetime
+
+
 class Blobs(Protocol):
     """Bytes named by their digest."""
 
@@ -199,3 +213,9 @@ class Blobs(Protocol):
 
     def digests(self) -> Iterator[Digest]:
         """Give the digests of all blobs, each once, in any order."""
+
+    def listing(self) -> Iterator[Blob]:
+        """Give all blobs with their sizes and ages, each once, in any order."""
+
+    def delete(self, digest: Digest) -> None:
+        """Delete a blob for good; one that is not there is no error."""

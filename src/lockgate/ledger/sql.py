@@ -99,6 +99,10 @@ class _SqlRecords:
         earlier = query if before is None else query.where(records.c.sequence < before)
         return self._read(earlier.order_by(records.c.sequence.desc()), limit)
 
+    def kinds(self) -> Sequence[str]:
+        with self._database.reading() as connection:
+            return sorted(connection.scalars(select(records.c.kind).distinct()))
+
     def _read(self, query: Select[Any], limit: int) -> Sequence[Stored]:
         with self._database.reading() as connection:
             # Databases disagree on what a limit below zero means.

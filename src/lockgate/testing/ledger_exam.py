@@ -76,6 +76,14 @@ def _other_kind(ledger: Ledger) -> None:
     assert ledger.records.get("release", "one") == other
 
 
+@_QUESTIONS.ask("every kind that there is a record of is told, once")
+def _kinds(ledger: Ledger) -> None:
+    assert list(ledger.records.kinds()) == []
+    append(ledger, "a", "b")
+    ledger.records.append(msgspec.structs.replace(ENTRY, kind="release"))
+    assert list(ledger.records.kinds()) == ["release", "snapshot"]
+
+
 @_QUESTIONS.ask("records are listed oldest first, each kind and each subject alone")
 def _listed(ledger: Ledger) -> None:
     kept = append(ledger, "a", "b", "c")

@@ -31,7 +31,7 @@ from lockgate.records.features import (
     Window,
     WindowColumn,
 )
-from lockgate.records.line import Line, LineEnd, Step, Tree
+from lockgate.records.line import Line, LineEnd, Step, Sweep, Swept, Tree
 from lockgate.records.monitoring import (
     DailyMetric,
     ParityCause,
@@ -509,6 +509,8 @@ RECORDS: tuple[Record, ...] = (
         at=AT,
     ),
     LineEnd(line="line-1", result="released", reason="v3 passed its gates", release=A, at=AT),
+    Swept(step=A, station="fit", by="ada", at=AT),
+    Sweep(kept_seconds=7776000.5, kept_releases=3, blobs=12, bytes=340_000, steps=2, by="ada", at=AT),
 )
 
 

@@ -37,15 +37,20 @@ def write_rules(root: Path, script: str = SCRIPT) -> None:
     clicks().write_csv(root / "rows.csv")
 
 
-def bring(where: Installation, folder: Path, **asked: Any) -> str:  # noqa: ANN401 - as ImportAsked takes them
-    """Import the function and release it; gives the walk."""
-    said: dict[str, Any] = {
+def asked(folder: Path, **said: Any) -> ImportAsked:  # noqa: ANN401 - as ImportAsked takes them
+    """Give how the function is to be imported."""
+    usual: dict[str, Any] = {
         "path": f"{folder}/script.py:score",
         "example": str(folder / "rows.csv"),
         "name": "rules",
         "roles": Roles(key="visitor", asked_at="seen_at", outcome="clicked"),
     }
-    line = open_import(where, ImportAsked(**(said | asked)), rollout=True, attended=True, by="bob")
+    return ImportAsked(**(usual | said))
+
+
+def bring(where: Installation, folder: Path, **said: Any) -> str:  # noqa: ANN401 - likewise
+    """Import the function and release it; gives the walk."""
+    line = open_import(where, asked(folder, **said), rollout=True, attended=True, by="bob")
     assert advance(where, line)
     end = watch(where, line.id, 0).end
     assert end is not None
