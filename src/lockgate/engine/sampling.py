@@ -7,6 +7,7 @@
 """
 
 import contextlib
+import itertools
 import os
 import subprocess
 import sys
@@ -32,6 +33,7 @@ _BURST, _BURSTS = 32, 2
 _WARM = 3
 _LEAST_PAIRS, _LOOK_PAIRS = 24, 12
 _PATIENCE = 60.0
+_SHARP = 0.4
 
 
 class Contender(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,22 +179,27 @@ def _pairs(
     processes: Sequence[_Process], turn: Turn, sampling: Sampling, taken: Sequence[Sequence[Said]]
 ) -> Iterator[list[Said]]:
     began = stopwatch()
-    for pair in range(1_000_000):
+    for pair in itertools.count():
         turn.start = pair * turn.requests
         said = {place: processes[place].take(turn) for place in _order(len(processes), pair)}
         yield [said[place] for place in range(len(processes))]
-        seconds = stopwatch() - began
-        if seconds >= sampling.most and pair + 1 >= _LEAST_PAIRS or seconds >= _PATIENCE:
+        if _enough(stopwatch() - began, sampling, taken):
             return
-        if seconds >= sampling.least and (pair + 1) % _LOOK_PAIRS == 0 and pair + 1 >= _LEAST_PAIRS:
-            if len(processes) == 1 or _sharp([_turns(one) for one in taken], sampling):
-                return
+
+
+def _enough(seconds: float, sampling: Sampling, taken: Sequence[Sequence[Said]]) -> bool:
+    pairs = len(taken[0])
+    if pairs < _LEAST_PAIRS or seconds < sampling.least:
+        return seconds >= _PATIENCE
+    if seconds >= sampling.most or len(taken) == 1:
+        return True
+    return pairs % _LOOK_PAIRS == 0 and _sharp([_turns(one) for one in taken], sampling)
 
 
 def _sharp(turns: Sequence[Mapping[str, Sequence[float]]], sampling: Sampling) -> bool:
     """Tell whether each interval is narrow enough to tell no loss from the loss that is tolerated."""
     for quantity, margin in sampling.margins.items():
-        if quantity in RELATIVE and compare(quantity, *turns, alpha=sampling.alpha).width > np.log1p(margin) / 2:
+        if quantity in RELATIVE and compare(quantity, *turns, alpha=sampling.alpha).width > _SHARP * np.log1p(margin):
             return False
     return True
 

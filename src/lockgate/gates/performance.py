@@ -53,7 +53,7 @@ class _Judged(msgspec.Struct, frozen=True):
 def compared(gate: GateSpec) -> dict[str, float]:
     """Give what a gate compares with the live package, and the loss it tolerates: a share, of bytes a number."""
     if gate.kind == "no_slower_than_live":
-        return {name: float(value) for name, value in gate.parameters.items()}
+        return {name: float(value) for name, value in gate.parameters.items() if name in RELATIVE}
     growth = gate.parameters.get("growth")
     return {} if growth is None else {gate.kind: float(growth)}
 
@@ -76,13 +76,16 @@ def performance(gate: GateSpec, case: Case) -> GateVerdict:
     limits, relative = _limits(gate), compared(gate)
     expected = "; ".join([*(_limit_words(*one) for one in limits), *(_loss_words(*one) for one in relative.items())])
     if evidence is None:
-        return verdict(gate, case, Verdict.INCONCLUSIVE, expected, "no evidence", note="It could not be sampled here.")
+        return verdict(gate, case, Verdict.INCONCLUSIVE, expected, "no evidence")
+    if failed := evidence.values.get("failed"):
+        seen = (digest_of(evidence),)
+        return verdict(gate, case, Verdict.INCONCLUSIVE, expected, "nothing was sampled", note=failed, evidence=seen)
     judged = [_ceiling(evidence.values, *one) for one in limits]
-    seen = [evidence]
+    saw = [evidence]
     if relative:
         found, rival = _beside_live(case, evidence, relative)
         judged += found
-        seen += [rival] if rival is not None else []
+        saw += [rival] if rival is not None else []
     return verdict(
         gate,
         case,
@@ -90,7 +93,7 @@ def performance(gate: GateSpec, case: Case) -> GateVerdict:
         expected,
         "; ".join(dict.fromkeys(one.found for one in judged)),
         note=" ".join(dict.fromkeys(one.note for one in judged if one.note)),
-        evidence=tuple(digest_of(one) for one in seen),
+        evidence=tuple(digest_of(one) for one in saw),
     )
 
 
@@ -98,7 +101,7 @@ def _limits(gate: GateSpec) -> list[tuple[str, str, float]]:
     """Give the absolute limits: of what, which way, how much in seconds, bytes or predictions a second."""
     given = gate.parameters
     if gate.kind == "latency":
-        return [(name, "at_most", float(value)) for name, value in given.items()]
+        return [(name, "at_most", float(given[name])) for name in ("p50", "p95", "p99") if name in given]
     if gate.kind == "no_slower_than_live":
         return []
     return [(gate.kind, side, float(given[side])) for side in ("at_most", "at_least") if side in given]
@@ -114,9 +117,7 @@ def _ceiling(values: Mapping[str, Any], quantity: str, side: str, limit: float) 
     return _Judged(Verdict.PASS if holds else Verdict.FAIL, expected, found)
 
 
-def _beside_live(
-    case: Case, ours: Evidence, relative: Mapping[str, float]
-) -> tuple[list[_Judged], Evidence | None]:
+def _beside_live(case: Case, ours: Evidence, relative: Mapping[str, float]) -> tuple[list[_Judged], Evidence | None]:
     if case.live is None:
         return [_Judged(Verdict.PASS, "", "no live release", "The first release has no rival.")], None
     if case.live == case.package:

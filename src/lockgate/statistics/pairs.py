@@ -33,7 +33,7 @@ def ratio(first: Sequence[float], second: Sequence[float], *, alpha: float, spre
     The median of all averages of two logarithms of ratios (Hodges and Lehmann, 1963), with the interval that inverts
     Wilcoxon's signed rank test (Tukey's walk through the averages; Hollander and Wolfe, *Nonparametric Statistical
     Methods*, section 3.3), by its normal approximation. It needs the logarithms to be symmetric about their middle,
-    as differences of exchangeable samples are, and no moments: a pair that an interruption fell into counts as one pair.
+    as differences of exchangeable samples are, and no moments: an interrupted pair is one pair.
 
     Args:
         first: samples of one thing; must be positive.
