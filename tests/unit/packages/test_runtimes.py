@@ -2,7 +2,10 @@
 
 import functools
 import re
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import lightgbm
@@ -20,12 +23,17 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression
 
-from lockgate.kernel.errors import Invalid
+from lockgate.kernel.canonical import canonical, sha256
+from lockgate.kernel.errors import Corrupt, Invalid
+from lockgate.packages.folder import pack
 from lockgate.packages.formats.protocol import Stored, Trees
+from lockgate.packages.formats.scikit_learn import read_skops
 from lockgate.packages.formats.table import FORMATS, format_for
 from lockgate.packages.formats.trees import TOLERANCE, load_trees, opened
 from lockgate.packages.probes import probe_rows
+from lockgate.packages.runtime import CONTRACT, MODEL, REFERENCE, TREES, load_package
 from lockgate.packages.runtimes import Agreement, agreement, choose
+from tests.making.package import contract, trained
 
 RANDOM = np.random.default_rng(11)
 X = np.column_stack([RANDOM.normal(size=(600, 3)), RANDOM.integers(0, 6, 600)])
@@ -217,3 +225,30 @@ def test_what_is_almost_nothing_is_nothing_to_lightgbm() -> None:
 
     library = form.load(Stored(form.dump(model).data), "regression").score(dust)
     assert load_trees(known(form.trees(model))).score(dust).tolist() == library.tolist()
+
+
+LOADS = """
+import sys
+from pathlib import Path
+from lockgate.packages.runtime import load_package
+loaded = load_package(Path(sys.argv[1]), sys.argv[2])
+print(loaded.reference_result["worst_difference"], "sklearn" in sys.modules)
+"""
+
+
+def test_a_package_that_trees_answer_for_needs_no_library_and_is_whole_all_the_same(tmp_path: Path) -> None:
+    data, reference = trained(1)
+    form = FORMATS["skops/1"]
+    trees = known(form.trees(read_skops(data)))
+    files = {CONTRACT: canonical(contract()), MODEL: data, TREES: trees.data, REFERENCE: canonical(reference)}
+    digests = dict.fromkeys(("training_set", "code", "environment"), sha256(b""))
+    manifest = {"project": "p", "format": "skops/1", "runtime": trees.runtime, "parameters": {}, **digests}
+    digest, _ = pack(tmp_path, files, **manifest)
+
+    program = [sys.executable, "-c", LOADS, str(tmp_path), digest]
+    said = subprocess.run(program, capture_output=True, text=True, check=True).stdout.split()
+    assert float(said[0]) <= 1e-15
+    assert said[1] == "False"
+    (tmp_path / MODEL).write_bytes(data[:-1] + b"x")
+    with pytest.raises(Corrupt, match="not what was packed"):
+        load_package(tmp_path, digest)
