@@ -1,11 +1,11 @@
 """How much more one of two things takes than the other, from paired samples."""
 
 import math
-from collections.abc import Sequence
 from statistics import NormalDist
 
 import msgspec
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = ["Ratio", "ratio"]
 
@@ -27,7 +27,7 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
         return (math.log(self.high) - math.log(self.low)) / 2
 
 
-def ratio(first: Sequence[float], second: Sequence[float], *, alpha: float, spread: float = 0.0) -> Ratio:
+def ratio(first: ArrayLike, second: ArrayLike, *, alpha: float, spread: float = 0.0) -> Ratio:
     """Estimate the typical ratio of paired positive samples; each end of the interval is beyond it once in `1 / alpha`.
 
     The median of all averages of two logarithms of ratios (Hodges and Lehmann, 1963), with the interval that inverts

@@ -2,7 +2,9 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from lockgate.engine import sampling
@@ -24,9 +26,8 @@ def contender(tmp_path_factory: pytest.TempPathFactory) -> Contender:
     return Contender(package=package, folder=state.package(package), rows=ROWS)
 
 
-def changed(contender: Contender, **changes: object) -> Contender:
-    fields = {"package": contender.package, "folder": contender.folder, "rows": contender.rows}
-    return Contender(**fields | changes)
+def changed(contender: Contender, **changes: Any) -> Contender:  # noqa: ANN401 - any field
+    return msgspec.structs.replace(contender, **changes)
 
 
 def test_two_packages_take_turns_and_each_turn_is_kept_in_pairs(contender: Contender) -> None:
