@@ -2,15 +2,17 @@
 
 make bench NAME=gates                            everything
 make bench NAME=gates ARGS="--only loading"      one part
+make bench NAME=gates ARGS="--trials 200"        the performance gate as often as its goals say
 """
 
 import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from benchmarks.gates import importing, loading, runtimes
+from benchmarks.gates import importing, loading, performance, runtimes
 from benchmarks.harness import Figure, report, versions_of
 
 __all__ = ["PARTS", "main", "measure"]
@@ -18,6 +20,7 @@ __all__ = ["PARTS", "main", "measure"]
 PARTS: dict[str, Callable[[], list[Figure]]] = {
     "importing": importing.measure,
     "loading": loading.measure,
+    "performance": performance.measure,
     "runtimes": runtimes.measure,
 }
 """What can be measured alone."""
@@ -40,7 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write the figures to this file")
     parser.add_argument("--only", choices=list(PARTS), action="append", help="measure this part; may be repeated")
+    parser.add_argument("--trials", type=int, metavar="N", help="how often the performance gate judges each case")
     options = parser.parse_args(arguments)
+    if options.trials is not None:
+        PARTS["performance"] = partial(performance.measure, trials=options.trials)
     report(measure(options.only or list(PARTS)), versions_of(*_PACKAGES), options.json)
 
 

@@ -27,7 +27,7 @@ def latency(*, p50: timedelta | None = None, p95: timedelta | None = None, p99: 
 
 @declaration
 def throughput(*, at_least: float) -> GateWanted:
-    """Bound how many predictions a second one worker makes, of requests that come 32 at once.
+    """Bound how many predictions a second one worker makes, of requests that come at once, up to 32.
 
     Args:
         at_least: predictions a second.
@@ -49,7 +49,7 @@ def no_slower_than_live(
         p50: how much longer the median request may take, as a share: 0.1 for 10 %.
         p95: likewise the 95th percentile.
         p99: likewise the 99th.
-        throughput: how much longer a prediction may take where requests come 32 at once, as a share.
+        throughput: how much longer a prediction may take where requests come at once, up to 32, as a share.
     """
     return GateWanted("no_slower_than_live", p50=p50, p95=p95, p99=p99, throughput=throughput)
 

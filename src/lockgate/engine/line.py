@@ -21,6 +21,7 @@ from lockgate.engine.jobs import Assembled, Loaded, SourceRows, ToExamine
 from lockgate.engine.judged import Judged
 from lockgate.engine.judging import judge_all
 from lockgate.engine.machine import environment, processes
+from lockgate.engine.performance import consumed_by
 from lockgate.engine.recording import Recorder
 from lockgate.engine.register import check_versions, register, registration
 from lockgate.engine.repository import look
@@ -342,7 +343,7 @@ class Made:
             test=lambda: self._rows_of("test"),
             sources=self._source_rows,
         )
-        made = self.walk.step("gates", judged.consumed(), lambda: judge_all(judged))
+        made = self.walk.step("gates", consumed_by(judged), lambda: judge_all(judged))
         self.verdict_ids = tuple(digest for name, digest in made.items() if name.startswith("verdict"))
         self.evidence_ids = tuple(digest for name, digest in made.items() if name.startswith("evidence"))
         self.waiver_ids = pass_gates(self.walk, self.blueprint.name, self.package_id, self.verdict_ids)

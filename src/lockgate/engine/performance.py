@@ -1,5 +1,7 @@
 """Measures what a package takes, beside the live one, in a child that starts the processes which are sampled."""
 
+import itertools
+
 import msgspec
 
 from lockgate.engine.children import Job, run_child
@@ -7,11 +9,14 @@ from lockgate.engine.judged import Judged
 from lockgate.engine.performing import Performed
 from lockgate.engine.sampling import Sampling
 from lockgate.gates.performance import ALPHA, PERFORMANCE, RELATIVE, compared
+from lockgate.kernel.canonical import digest_of, parse
 from lockgate.kernel.errors import Failed
+from lockgate.kernel.verdicts import Verdict
+from lockgate.records.line import Step
 from lockgate.records.package import Evidence
-from lockgate.records.verdict import GateSpec
+from lockgate.records.verdict import GateSpec, GateVerdict
 
-__all__ = ["performance", "sampling_for"]
+__all__ = ["consumed_by", "performance", "sampling_for"]
 
 _STARTS = 8
 _MOST_SECONDS = 20.0
@@ -43,6 +48,23 @@ def performance(judged: Judged) -> list[Evidence]:
         judged.evidence(package, "performance", {**values, "beside": other})
         for package, values, other in zip(sampled, found.values, beside, strict=True)
     ]
+
+
+def consumed_by(judged: Judged) -> dict[str, str]:
+    """Give all that decides the verdicts, so that a step is found again; samples that told nothing are taken anew.
+
+    What a busy machine could not tell is no fact about the package, and must not be found for ever.
+    """
+    shelf, consumed = judged.walk.where.shelf, judged.consumed()
+    names = {GateSpec(kind=kind).name for kind in PERFORMANCE}
+    for again in itertools.count(1):
+        stored = shelf.ledger.records.get("step", digest_of({"station": "gates", "consumed": consumed}))
+        produced = {} if stored is None else parse(stored.body, Step).produced
+        found = [shelf.get(GateVerdict, digest) for name, digest in produced.items() if name.startswith("verdict")]
+        if not any(one.verdict is Verdict.INCONCLUSIVE and one.gate in names for one in found):
+            return consumed
+        consumed = {**judged.consumed(), "sampled again": str(again)}
+    raise AssertionError
 
 
 def sampling_for(specs: list[GateSpec]) -> Sampling:

@@ -29,7 +29,9 @@ __all__ = ["Contender", "Sampling", "sample"]
 
 _TURN_SECONDS = 0.02
 _FEWEST, _MOST = 20, 400
-_BURST, _BURSTS = 32, 2
+# A burst should be over before the machine gives the processor to somebody else.
+_BURST_SECONDS, _BURSTS_SECONDS = 0.001, 0.01
+_SMALLEST, _LARGEST, _MOST_BURSTS = 4, 32, 20
 _WARM = 3
 _LEAST_PAIRS, _LOOK_PAIRS = 24, 12
 _PATIENCE = 60.0
@@ -166,12 +168,14 @@ def _order(count: int, pair: int) -> list[int]:
 
 def _calibrated(processes: Sequence[_Process], only: list[int]) -> Turn:
     """Warm up; give a turn of a length that interruptions seldom fall into, the same for both."""
-    turn = Turn(only=only, requests=_FEWEST, burst=_BURST, bursts=1)
+    turn = Turn(only=only, requests=_FEWEST, burst=_LARGEST, bursts=1)
     for _ in range(_WARM):
         warm = [process.take(turn) for process in processes]
     typical = max(float(np.median(said.seconds)) for said in warm)
     turn.requests = max(_FEWEST, min(_MOST, round(_TURN_SECONDS / typical)))
-    turn.bursts = _BURSTS
+    each = max(said.bursts[0] for said in warm) / _LARGEST
+    turn.burst = max(_SMALLEST, min(_LARGEST, round(_BURST_SECONDS / each)))
+    turn.bursts = max(2, min(_MOST_BURSTS, round(_BURSTS_SECONDS / (turn.burst * each))))
     return turn
 
 
@@ -209,7 +213,7 @@ def _turns(taken: Sequence[Said]) -> dict[str, list[float]]:
     percentiles = np.array([np.percentile(one.seconds, [50, 95, 99]) for one in taken])
     return {
         **{f"p{percent}": percentiles[:, place].tolist() for place, percent in enumerate((50, 95, 99))},
-        "throughput": [_BURST * len(one.bursts) / sum(one.bursts) for one in taken],
+        "throughput": [one.burst / float(np.median(one.bursts)) for one in taken],
         "cpu": [one.cpu / one.predictions for one in taken],
     }
 

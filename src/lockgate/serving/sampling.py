@@ -81,8 +81,9 @@ class Said(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     # Seconds of each request that was answered alone.
     seconds: list[float] = []
-    # Seconds of each burst.
+    # Seconds of each burst, and its requests.
     bursts: list[float] = []
+    burst: int = 0
     # Seconds of processor time, and predictions, of all of them together.
     cpu: float = 0.0
     predictions: int = 0
@@ -145,7 +146,7 @@ class _Sampler:
 
     def take(self, turn: Turn) -> Said:
         """Take a turn."""
-        places, said = turn.only, Said()
+        places, said = turn.only, Said(burst=turn.burst)
         began, place = cpu_seconds(), turn.start
         for _ in range(turn.requests):
             said.seconds.append(self._alone([places[place % len(places)]], said))
