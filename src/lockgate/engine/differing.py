@@ -1,8 +1,8 @@
 """How two packages differ: data, code, environment, parameters, metrics, and what they answer to the same rows.
 
 - What is the same is left out. What is not known of one of them is null there.
-- Both are asked the test rows of the newer one, each with its own features, looking up in the newer one's snapshots. That
-  is done in a child, as code of a package runs. Where it can't be done the reason is told, and the rest stands.
+- Both are asked the test rows of the newer one, each with its own features, looking up in the newer one's snapshots.
+  That is done in a child, as code of a package runs. Where it can't be done the reason is told, and the rest stands.
 - Metrics are those that were measured when each was released; whether that was on the same rows is said.
 """
 
