@@ -3,6 +3,9 @@
 import json
 from datetime import UTC, datetime
 
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
 from tests.making.workshop import Workshop
 
 
@@ -25,6 +28,19 @@ def test_what_was_live_is_told_by_a_command_with_who_and_the_evidence(shipped: W
     assert code == 1
     assert "Nothing was live at parcels" in err
     assert shipped.run("status", "--at", "2020-01-01")[0] == 2
+
+
+def test_a_model_card_is_written_in_every_form(shipped: Workshop) -> None:
+    folder = shipped.state.parent
+    for form in ("md", "html", "cyclonedx"):
+        code, _, err = shipped.run("package", "card", "parcels", "--format", form, "--output", f"{folder}/card.{form}")
+        assert code == 0, err
+    bill = (folder / "card.cyclonedx").read_text()
+
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill) is None
+    assert {one["name"] for one in json.loads(bill)["components"]} >= {"weather", "scikit-learn", "training set"}
+    assert "roc_auc" in (folder / "card.md").read_text()
+    assert "<h1>parcels v1</h1>" in (folder / "card.html").read_text()
 
 
 def test_of_a_fresh_installation_nothing_goes_and_for_each_blob_there_is_a_proof(shipped: Workshop) -> None:

@@ -1,4 +1,4 @@
-"""Routes of the registry: what was live when, what is kept and why, and freeing space."""
+"""Routes of the registry: what was live when, model cards, what is kept and why, and freeing space."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from lockgate.engine.api.caller import needs
 from lockgate.engine.api.once import once
+from lockgate.engine.card import gather_card
 from lockgate.engine.installation import Installation
 from lockgate.engine.past import standing_at
 from lockgate.engine.retention import Retention, find_garbage, why_kept
@@ -41,6 +42,11 @@ def add_registry_routes(app: FastAPI, where: Installation) -> None:
     def read_plan(name: str, at: AwareDatetime, _: Reader) -> Response:
         """The plan that was in force at a moment, with all that its releases rested on."""
         return _json(standing_at(where, name, at))
+
+    @app.get("/api/v1/packages/{what}/card")
+    def read_card(what: str, _: Reader) -> Response:
+        """The facts of a package's model card: all that is recorded about it."""
+        return _json(gather_card(where, what))
 
     @app.get("/api/v1/garbage")
     def read_garbage(asked: Annotated[Keep, Query()], _: Reader) -> Response:
