@@ -12,6 +12,7 @@ import polars as pl
 from lockgate.declare.run import Run
 from lockgate.kernel.canonical import canonical
 from lockgate.kernel.folders import replace_file
+from lockgate.kernel.memory import peak_memory
 from lockgate.packages.runtime import CODE, MODEL, REFERENCE, TREES
 from lockgate.project.load import function_of
 from lockgate.records.features import FeatureSet
@@ -43,7 +44,7 @@ def fit_model(folder: Path, scratch: Path, arguments: dict[str, Any], _: object)
             Ended(
                 seconds=time.perf_counter() - began,
                 cpu_seconds=used.ru_utime + used.ru_stime,
-                peak_memory=used.ru_maxrss * 1024,
+                peak_memory=peak_memory(),
             )
         )
 

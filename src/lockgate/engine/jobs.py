@@ -12,6 +12,7 @@ from lockgate.checks.examine import Around, examine
 from lockgate.engine.bringing.job import bring_in
 from lockgate.engine.checking import Watch
 from lockgate.engine.fitting import fit_model
+from lockgate.engine.performing import perform
 from lockgate.engine.reasking import reask
 from lockgate.features.known import AVAILABLE, GONE, known_rows
 from lockgate.kernel.canonical import Digest, digest_of
@@ -379,6 +380,7 @@ JOBS: dict[str, Callable[[Path, Path, dict[str, Any], Report], Any]] = {
     "load": _load,
     "measure": _measure,
     "parity": _parity,
+    "perform": perform,
     "reask": reask,
     "snapshot": _snapshot,
 }

@@ -18,7 +18,8 @@ from lockgate.engine.delivery import current_plan, deliver, ensure_endpoint
 from lockgate.engine.examining import examine_somewhere
 from lockgate.engine.fitting import Fit
 from lockgate.engine.jobs import Assembled, Loaded, SourceRows, ToExamine
-from lockgate.engine.judging import Judged, judge_all
+from lockgate.engine.judged import Judged
+from lockgate.engine.judging import judge_all
 from lockgate.engine.machine import environment, processes
 from lockgate.engine.recording import Recorder
 from lockgate.engine.register import check_versions, register, registration
