@@ -43,6 +43,15 @@ def test_a_model_card_is_written_in_every_form(shipped: Workshop) -> None:
     assert "<h1>parcels v1</h1>" in (folder / "card.html").read_text()
 
 
+def test_a_package_with_look_ups_answers_as_itself_and_the_command_says_so(shipped: Workshop) -> None:
+    code, out, err = shipped.run("package", "diff", "parcels", "parcels@v1")
+
+    assert code == 0, err
+    told = " ".join(out.split())
+    assert "It is one package, released twice." in told
+    assert "0 decisions flipped (0.00%); scores differ by 0 on average, 0 at most" in told
+
+
 def test_of_a_fresh_installation_nothing_goes_and_for_each_blob_there_is_a_proof(shipped: Workshop) -> None:
     code, out, err = shipped.run("gc", "--dry-run", "--keep-for", "1d", "--json")
     assert code == 0, err

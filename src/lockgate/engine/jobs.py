@@ -37,11 +37,13 @@ from lockgate.snapshots.refer import refer
 from lockgate.snapshots.take import write_rows
 from lockgate.sources.read import RowsRead, kind_of_type, read
 from lockgate.training.assemble import Rows, assemble, known_until
+from lockgate.training.behaviour import Behaviour, compare_answers
 from lockgate.training.measure import compare_runtimes, measure, transform_mismatches
 from lockgate.training.seeds import travelling
 
 __all__ = [
     "JOBS",
+    "AskedSide",
     "Assembled",
     "Loaded",
     "Measured",
@@ -149,6 +151,15 @@ class Measured(msgspec.Struct, kw_only=True):
     metrics: dict[str, Any] | None
     reason: str = ""
     reference: dict[str, Any] | None = None
+
+
+class AskedSide(msgspec.Struct, kw_only=True):
+    """A package that is asked beside another one, and the rows that it looks up."""
+
+    package: Digest
+    package_folder: str
+    # By source, as `SourceRows`.
+    sources: dict[str, Any]
 
 
 class ParitySide(msgspec.Struct, kw_only=True):
@@ -304,6 +315,14 @@ def _measure(_: Path, __: Path, arguments: dict[str, Any], ___: Report) -> Measu
     return Measured(metrics=metrics, reference=reference)
 
 
+def _beside(_: Path, __: Path, arguments: dict[str, Any], ___: Report) -> Behaviour:
+    sides = msgspec.convert(arguments["sides"], tuple[AskedSide, AskedSide])
+    first, second = (load_package(Path(one.package_folder), one.package) for one in sides)
+    tested = pl.concat([pl.read_parquet(path) for path in arguments["tests"]])
+    rows = (_rows(sides[0].sources), _rows(sides[1].sources))
+    return compare_answers(first, second, tested, rows, processes=arguments["processes"])
+
+
 def _agree(_: Path, __: Path, arguments: dict[str, Any], ___: Report) -> Agreement:
     reader = PackageReader(Path(arguments["package_folder"]), arguments["package"])
     return compare_runtimes(reader, pl.read_parquet(arguments["test"]))
@@ -354,6 +373,7 @@ def _sound_rows(source: SourceRows) -> pl.LazyFrame:
 JOBS: dict[str, Callable[[Path, Path, dict[str, Any], Report], Any]] = {
     "agree": _agree,
     "assemble": _assemble,
+    "beside": _beside,
     "check": _check,
     "fit": fit_model,
     "import": bring_in,

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -79,7 +80,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC, SVR, LinearSVC, LinearSVR, NuSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from lockgate.kernel.errors import Invalid
+from lockgate.kernel.errors import Invalid, TooLarge
 from lockgate.packages.formats.protocol import Stored
 from lockgate.packages.formats.table import FORMATS
 
@@ -397,6 +398,45 @@ def test_a_tree_that_leads_out_of_its_bounds_is_refused_before_it_is_asked(what:
 
     with pytest.raises(Invalid, match=r"out of its bounds|not whole"):
         SKOPS.load(Stored(spoiled(make(), spoil)), "binary")
+
+
+def without_end(body: bytes) -> bytes:
+    return body.replace(b"'descr': '", b"'descr': L(", 1)
+
+
+def of_ten_terabytes(body: bytes) -> bytes:
+    return re.sub(rb"'shape': \(\d+,\), \}( *)", b"'shape': (1250000000000,), }" + b" " * 40, body, count=1)
+
+
+DAMAGED: dict[str, Callable[[bytes], bytes]] = {
+    "a header without end": without_end,
+    "half of an array": lambda body: body[: len(body) // 2],
+    "no array": lambda _: b"",
+    "ten terabytes": of_ten_terabytes,
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_an_array_that_can_not_be_read_is_refused_in_words(what: str) -> None:
+    source, target = zipfile.ZipFile(io.BytesIO(SKOPS.dump(line().fit(X, Y)).data)), io.BytesIO()
+    with source, zipfile.ZipFile(target, "w") as archive:
+        for name in source.namelist():
+            body = source.read(name)
+            archive.writestr(name, DAMAGED[what](body) if name.endswith(".npy") else body)
+
+    with pytest.raises(Invalid, match="no model that skops can read"):
+        SKOPS.load(Stored(target.getvalue()), "binary")
+
+
+def test_whatever_bit_of_an_archive_is_flipped_it_is_read_or_refused_in_words() -> None:
+    data = SKOPS.dump(DecisionTreeClassifier(max_depth=2, random_state=0).fit(X, Y)).data
+    for place in range(0, len(data), 61):
+        flipped = bytearray(data)
+        flipped[place] ^= 1 << place % 8
+        try:
+            SKOPS.load(Stored(bytes(flipped)), "binary")
+        except (Invalid, TooLarge):
+            continue
 
 
 def test_a_forest_whose_trees_take_more_columns_than_it_looks_at_is_refused() -> None:

@@ -70,6 +70,20 @@ def show_package(
         show(ask(state, f"/api/v1/packages/{quote(what, safe='@:')}"), as_json, packages.package)
 
 
+@package_app.command("diff")
+def diff_packages(
+    first: What,
+    second: What,
+    state: State = STATE,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Show how two packages differ: data, code, environment, parameters, metrics, answers to the same rows."""
+    from lockgate.cli import differing  # noqa: PLC0415 - a command loads what it needs
+
+    path = f"/api/v1/packages/{quote(first, safe='@:')}/diff/{quote(second, safe='@:')}"
+    show(ask(state, path), as_json, differing.beside)
+
+
 @package_app.command("card")
 def write_card(
     what: What,

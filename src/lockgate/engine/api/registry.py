@@ -1,6 +1,8 @@
-"""Routes of the registry: what was live when, model cards, what is kept and why, and freeing space."""
+"""Routes of the registry: what was live when, model cards, how two differ, what is kept and why, and freeing space."""
 
+import tempfile
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -10,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from lockgate.engine.api.caller import needs
 from lockgate.engine.api.once import once
 from lockgate.engine.card import gather_card
+from lockgate.engine.differing import compare_packages
 from lockgate.engine.installation import Installation
 from lockgate.engine.past import standing_at
 from lockgate.engine.retention import Retention, find_garbage, why_kept
@@ -47,6 +50,12 @@ def add_registry_routes(app: FastAPI, where: Installation) -> None:
     def read_card(what: str, _: Reader) -> Response:
         """The facts of a package's model card: all that is recorded about it."""
         return _json(gather_card(where, what))
+
+    @app.get("/api/v1/packages/{first}/diff/{second}")
+    def read_difference(first: str, second: str, _: Reader) -> Response:
+        """How two packages differ: data, code, environment, parameters, metrics, answers to the same rows."""
+        with tempfile.TemporaryDirectory(prefix="lockgate-") as scratch:
+            return _json(compare_packages(where, first, second, Path(scratch)))
 
     @app.get("/api/v1/garbage")
     def read_garbage(asked: Annotated[Keep, Query()], _: Reader) -> Response:

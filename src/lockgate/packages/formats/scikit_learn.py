@@ -1,7 +1,9 @@
 """scikit-learn's estimators and pipelines, as skops writes them."""
 
 import io
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -93,9 +95,14 @@ _NOT_READ = (
     AttributeError,
     EOFError,
     LookupError,
-    RecursionError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
     TypeError,
     ValueError,
+    tokenize.TokenError,
+    zlib.error,
     msgspec.MsgspecError,
 )
 """What skops and what it fills in raise where bytes are not what they should be."""
