@@ -141,7 +141,7 @@ def _loss(quantity: str, margin: float, ours: Mapping[str, Any], theirs: Mapping
     one = compare(quantity, mine, live, alpha=alpha)
     amounts = f"{_amount(quantity, ours[quantity])} against {_amount(quantity, theirs[quantity])}"
     interval = f"{_share(one.low)} to {_share(one.high)}"
-    found = f"{_named(quantity)} {amounts}, {_share(one.value)} worse ({interval})"
+    found = f"{_named(quantity)} {amounts}, loss {_share(one.value)} ({interval})"
     if one.high < 1 + margin:
         return _Judged(Verdict.PASS, "", found)
     if one.low > 1:
