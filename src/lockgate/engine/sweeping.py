@@ -13,7 +13,7 @@ from datetime import timedelta
 
 import msgspec
 
-from lockgate.engine.holding import SWEEP, is_held, take
+from lockgate.engine.holding import PIN, SWEEP, is_held, take
 from lockgate.engine.installation import Installation
 from lockgate.engine.retention import Garbage, Retention, Unreached, garbage_of, read_ground, swept_steps
 from lockgate.kernel.canonical import canonical, digest_of, parse
@@ -67,7 +67,10 @@ def sweep(where: Installation, retention: Retention, *, by: str) -> Freed:
 
 
 def _refuse_while_walked(where: Installation) -> None:
-    """Refuse where a walk goes, of this or of another installation of the same ledger."""
+    """Refuse where a walk goes, or a snapshot is copied, of this or of another installation of the same ledger."""
+    if is_held(where, PIN):
+        msg = "No space is freed while a snapshot is copied"
+        raise Conflict(msg, expected="no copy under way", found="one", way_out="Wait until that is done.")
     records, after = where.shelf.ledger.records, 0
     while page := records.list("line", after=after):
         after = page[-1].sequence

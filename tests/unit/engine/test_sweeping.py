@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from lockgate.engine.delivery import current_plan, install_current
-from lockgate.engine.holding import SWEEP, is_swept, take
+from lockgate.engine.holding import SWEEP, is_swept, pinning, take
 from lockgate.engine.installation import Installation
 from lockgate.engine.packages import show_package
 from lockgate.engine.reconcile import advance, open_import
@@ -207,6 +207,21 @@ def test_no_walk_goes_while_space_is_freed_and_it_goes_on_afterwards(kept: Kept)
         sweep(kept.where, LITTLE, by="ada")
     kept.where.shelf.ledger.leases.release(held)
     assert advance(kept.where, line)
+
+
+def test_a_snapshot_is_not_copied_beside_a_sweep_nor_swept_beside_a_copy(kept: Kept) -> None:
+    with pinning(kept.where):
+        with pytest.raises(Conflict, match="while a snapshot is copied"):
+            sweep(kept.where, LITTLE, by="ada")
+        with pytest.raises(Conflict, match="already"), pinning(kept.where):
+            pytest.fail("two copies at once")
+    held = take(kept.where, SWEEP)
+    assert held is not None
+    with pytest.raises(Conflict, match="while space is freed"), pinning(kept.where):
+        pytest.fail("a copy beside a sweep")
+    kept.where.shelf.ledger.leases.release(held)
+    with pinning(kept.where):
+        pass
 
 
 def test_who_lost_the_lease_deletes_nothing_more(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
