@@ -45,7 +45,7 @@ def performance(judged: Judged) -> list[Evidence]:
     sampled = packages[: len(found.values)]
     beside = [*sampled[1:], *sampled[:1]] if len(sampled) > 1 else [None]
     return [
-        judged.evidence(package, "performance", {**values, "beside": other})
+        judged.evidence(package, "performance", {**values, "beside": other, "alone": found.alone})
         for package, values, other in zip(sampled, found.values, beside, strict=True)
     ]
 

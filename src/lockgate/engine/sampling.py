@@ -81,7 +81,7 @@ class _Process:
             stderr=self._output,
             start_new_session=True,
             # As a worker: libraries read it before they are asked anything.
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={"OMP_NUM_THREADS": "1", **os.environ},
         )
         self.cold_start = 0.0
 

@@ -124,7 +124,8 @@ def _beside_live(case: Case, ours: Evidence, relative: Mapping[str, float]) -> t
         return [_Judged(Verdict.PASS, "", "it is the live package", "")], None
     theirs = case.find(case.live, "performance")
     if theirs is None or (ours.values["beside"], theirs.values["beside"]) != (case.live, case.package):
-        note = "The live release could not be sampled beside it: it asks for other columns, or does not load here."
+        why = ours.values.get("alone", "")
+        note = f"The live release could not be sampled beside it. {why}".strip()
         return [_Judged(Verdict.INCONCLUSIVE, "", "no samples of the live release", note)], None
     alpha = ALPHA / len(relative)
     return [_loss(name, margin, ours.values, theirs.values, alpha) for name, margin in relative.items()], theirs

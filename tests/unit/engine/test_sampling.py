@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import polars as pl
 import pytest
 
 from lockgate.engine import sampling
 from lockgate.engine.performance import sampling_for
+from lockgate.engine.performing import perform
 from lockgate.engine.sampling import Contender, Sampling, sample
 from lockgate.kernel.errors import Failed
 from lockgate.kernel.folders import StateFolder
@@ -57,6 +59,20 @@ def test_a_package_is_verified_before_it_is_sampled(contender: Contender, tmp_pa
 
     with pytest.raises(Failed, match="can't be sampled"):
         sample([changed(contender, folder=folder)], SHORT)
+
+
+def test_a_live_package_that_fails_leaves_the_other_one_sampled_alone(contender: Contender, tmp_path: Path) -> None:
+    folder = tmp_path / "package"
+    shutil.copytree(contender.folder, folder)
+    (folder / "model.bin").write_bytes(b"\0")
+    rows = pl.DataFrame(ROWS).with_columns(pl.col("scheduled_departure").str.to_datetime(time_zone="UTC"))
+    rows.write_parquet(tmp_path / "test.parquet")
+    packages = [(contender.package, str(contender.folder)), (contender.package, str(folder))]
+    asked = {"packages": packages, "test": str(tmp_path / "test.parquet"), "sampling": msgspec.to_builtins(SHORT)}
+    found = perform(tmp_path, tmp_path, asked, None)
+
+    assert [values["requests"] >= 480 for values in found.values] == [True]
+    assert "model.bin" in found.alone
 
 
 def test_it_goes_on_until_the_interval_is_sharp_or_the_time_is_up(
