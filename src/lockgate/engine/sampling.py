@@ -35,7 +35,7 @@ _SMALLEST, _LARGEST, _MOST_BURSTS = 4, 32, 20
 _WARM = 3
 _LEAST_PAIRS, _LOOK_PAIRS = 24, 12
 _PATIENCE = 60.0
-_SHARP = 0.4
+_SHARP = 0.5
 
 
 class Contender(msgspec.Struct, frozen=True, kw_only=True):

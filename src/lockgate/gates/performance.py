@@ -32,7 +32,7 @@ PERFORMANCE = ("cold_start", "cpu", "latency", "memory", "no_slower_than_live", 
 """The kinds of gates that are judged here."""
 
 _MEGABYTE = 1_000_000
-_SPREAD = 0.012
+_SPREAD = 0.016
 _MEMORY_SPREAD = 4 * _MEGABYTE
 _FEWEST_REQUESTS = {"p50": 100, "p95": 400, "p99": 2_000}
 _FEWEST_PAIRS = 8

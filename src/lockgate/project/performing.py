@@ -15,7 +15,7 @@ _BOUNDED = {
     "cold_start": ("at_most", "growth"),
 }
 _SHARES = {"no_slower_than_live", "cpu", "cold_start"}
-_LEAST_SHARE = 0.03
+_LEAST_SHARE = 0.08
 _LEAST_GROWTH = 8_000_000
 
 
@@ -29,7 +29,7 @@ def check_performance(gate: GateWanted) -> None:
     for name, value in gate.parameters.items():
         relative = name == "growth" or gate.kind == "no_slower_than_live"
         if relative and gate.kind in _SHARES and not _LEAST_SHARE <= value <= 10:  # noqa: PLR2004 - eleven times as much
-            hint = "It is a share: 0.1 is 10 %. Less than 3 % can't be told from what differs between two starts."
+            hint = "It is a share: 0.1 is 10 %. Less than 8 % can't be told from what differs between two starts."
             note(gate.where, expected=f"{name} from {_LEAST_SHARE} to 10", found=repr(value), hint=hint)
         elif relative and gate.kind == "memory" and value < _LEAST_GROWTH:
             hint = "Two starts of the same package differ by up to 4 megabytes."
