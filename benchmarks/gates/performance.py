@@ -41,7 +41,7 @@ _MEMORY = GateSpec(kind="memory", parameters={"growth": 50_000_000})
 _ROUNDS = 400
 _PLANTED = 1.1
 _GROWTH = 50_000_000
-_FEW = 100_000
+_FEW, _LETTERS = 1_000, 10_000
 _TRIAL_SECONDS = 8.0
 _LONG = Sampling(least=3.0, most=3.0)
 _NOTHING = sha256(b"")
@@ -137,7 +137,7 @@ class _Packages:
     def larger(self) -> Contender:
         """Pack a model with a table that takes so much more memory, as measured."""
         plain, count, growth = self.package("plain", self._rounds), _FEW, 0.0
-        # Tables grow by leaps, so what is wanted is come to, not computed.
+        # Memory is given out in pieces, so what is wanted is come to, not computed.
         while growth < _GROWTH:
             count = round(1.02 * count * _GROWTH / growth) if growth else count
             large = self._with_rows(count)
@@ -146,7 +146,7 @@ class _Packages:
         return large
 
     def _with_rows(self, count: int) -> Contender:
-        path, data = encode_table("unasked", [(f"row {place}", (f"text {place}",)) for place in range(count)])
+        path, data = encode_table("unasked", [(f"row {place}", (f"{place:{_LETTERS}}",)) for place in range(count)])
         return self.package(f"{count} rows", self._rounds, {path: data})
 
 
