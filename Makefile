@@ -17,9 +17,16 @@ DEMO := $(VENV)/.stamp-demo
 DEV := $(VENV)/.stamp-dev
 PROJECT := $(VENV)/.stamp-project
 
+# PyTorch has an environment of its own, with all that development needs beside it. pip is not told which build to take:
+# it takes the one that its own settings lead to.
+TORCH_VENV := .venv-torch
+TORCH_PIP := $(TORCH_VENV)/bin/python -m pip --quiet --disable-pip-version-check
+TORCH := torch==2.13.0 safetensors==0.8.0
+TORCH_READY := $(TORCH_VENV)/.stamp-ready
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test test-slow check docs bench lock clean
+.PHONY: help setup demo test test-slow test-torch check docs bench lock clean
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -48,6 +55,14 @@ $(DEV): requirements-dev.txt | $(CREATED)
 $(PROJECT): pyproject.toml | $(CREATED)
 	@echo "setting up: lockgate itself (editable)"
 	@$(PIP) install --no-deps -e .
+	@touch $@
+
+$(TORCH_READY): requirements-dev.txt pyproject.toml Makefile | $(CREATED)
+	@echo "setting up: PyTorch, in $(TORCH_VENV)"
+	@$(PYTHON) -m venv $(TORCH_VENV)
+	@$(TORCH_PIP) install --no-deps --require-hashes -r requirements-dev.txt
+	@$(TORCH_PIP) install $(TORCH)
+	@$(TORCH_PIP) install --no-deps -e .
 	@touch $@
 
 setup: $(DEV) $(PROJECT) ## set up the development environment in .venv
@@ -83,6 +98,9 @@ test: setup ## make check, then the tests with their coverage (ARGS="-k ...")
 test-slow: setup ## the tests that take minutes
 	@exec $(BIN)/python -m pytest -m slow $(ARGS)
 
+test-torch: $(TORCH_READY) ## the tests that need PyTorch, in .venv-torch (ARGS="-k ...")
+	@exec $(TORCH_VENV)/bin/python -m pytest tests/torch $(ARGS)
+
 docs: setup ## check the pages: their links, what is generated in them, and the examples they show
 	@$(BIN)/python docs/check.py
 	@$(BIN)/python docs/generate.py --check
@@ -106,5 +124,5 @@ lock: setup ## compile the three requirements files again (ARGS=--upgrade for ne
 	@echo "compiled: requirements-dev.txt requirements-demo.txt requirements.txt"
 
 clean: ## remove the environment, caches and everything built
-	rm -rf $(VENV) build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(TORCH_VENV) build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -91,6 +91,9 @@ class Comparison:
     second: float
     # The median, over the rounds, of second / first: over 1 means that the second is slower.
     ratio: float
+    # Between these two lies the ratio of half of the rounds.
+    low: float
+    high: float
 
 
 def interleave(
@@ -109,10 +112,13 @@ def interleave(
         first()
         second()
     pairs = [(_seconds(first, timer), _seconds(second, timer)) for _ in range(rounds)]
+    ratios = sorted(b / a for a, b in pairs)
     return Comparison(
         first=statistics.median(a for a, _ in pairs),
         second=statistics.median(b for _, b in pairs),
-        ratio=statistics.median(b / a for a, b in pairs),
+        ratio=statistics.median(ratios),
+        low=ratios[len(ratios) // 4],
+        high=ratios[len(ratios) * 3 // 4],
     )
 
 

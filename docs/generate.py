@@ -109,6 +109,9 @@ def _declared(name: str, value: Any) -> str:  # noqa: ANN401 - whatever is publi
         methods += [_method("source", Source, "expect"), f"### source[...]\n\n{_doc(Source.__getitem__)}"]
         methods += [f"### window[...]\n\n{_doc(Window.__getitem__)}"]
         return "\n\n".join([f"## {name}\n\n{_function(name, value)}", *methods])
+    if value is lockgate.Run:
+        methods = [_method("run", value, one) for one in ("log", "keep", "tag", "read")]
+        return "\n\n".join([f"## {name}\n\n{_doc(value)}", *methods])
     fields = [f"- `{one}`: {text}" for one, text in _field_docs(value).items()]
     return "\n\n".join([f"## {name}\n\n{_doc(value)}", *(["\n".join(fields)] if fields else [])])
 
@@ -125,11 +128,16 @@ def _function(name: str, function: Callable[..., Any]) -> str:
 
 
 def _doc(value: object) -> str:
-    """Give a docstring as Markdown: its `Args` become a list."""
-    text, _, arguments = (inspect.getdoc(value) or "").partition("\nArgs:\n")
-    items = re.sub(r"\n {8,}", " ", arguments).splitlines()
-    listed = [re.sub(r"^ {4}(\w+): ", r"- `\1`: ", item) for item in items if item.strip()]
-    return "\n".join([text.strip(), *(["", *listed] if listed else [])])
+    """Give a docstring as Markdown: its `Args` and `Raises` become lists."""
+    whole, _, raises = (inspect.getdoc(value) or "").partition("\nRaises:\n")
+    text, _, arguments = whole.partition("\nArgs:\n")
+    parts = ["\n".join(_listed(arguments)), "Raises:" if raises else "", "\n".join(_listed(raises))]
+    return "\n\n".join([text.strip(), *(part for part in parts if part)])
+
+
+def _listed(items: str) -> list[str]:
+    lines = re.sub(r"\n {8,}", " ", items).splitlines()
+    return [re.sub(r"^ {4}([\w, ]+): ", r"- `\1`: ", line) for line in lines if line.strip()]
 
 
 def _field_docs(kind: type) -> dict[str, str]:

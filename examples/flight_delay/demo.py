@@ -206,6 +206,7 @@ def _run(demo: Demo) -> dict[str, Any]:
     replay = Replay(f"http://127.0.0.1:{demo.port}", demo.token())
     demo.replay(replay, FIRST, SECOND, "replay on v1")
     second = demo.ship(SECOND)
+    demo.lockgate("runs", "compare", f"{ENDPOINT}@v1", f"{ENDPOINT}@v2")
     demo.replay(replay, SECOND, BACK, "replay on v2")
     demo.lockgate("rollback", ENDPOINT, "--reason", "a drill: is the way back open?")
     demo.replay(replay, BACK, LAST, "replay on v1 again")

@@ -3,6 +3,15 @@
 from lockgate.declare.features import feature
 from lockgate.declare.fitting import Fitted, Parameters, TorchModel, TrainingSet, fitted, last, torch_model
 from lockgate.declare.gates import metric, no_worse_than_live
+from lockgate.declare.performance import (
+    cold_start,
+    cpu,
+    latency,
+    memory,
+    no_slower_than_live,
+    package_size,
+    throughput,
+)
 from lockgate.declare.project import Project
 from lockgate.declare.readers import csv, delta, parquet, sql
 from lockgate.declare.request import Category, field, fields
@@ -27,15 +36,19 @@ from lockgate.declare.rules import (
     unseen,
     varies,
 )
+from lockgate.declare.run import Run
 
 __all__ = [
     "Category",
     "Fitted",
     "Parameters",
     "Project",
+    "Run",
     "TorchModel",
     "TrainingSet",
     "between",
+    "cold_start",
+    "cpu",
     "csv",
     "delta",
     "feature",
@@ -48,11 +61,15 @@ __all__ = [
     "jensen_shannon",
     "ks",
     "last",
+    "latency",
+    "memory",
     "metric",
     "missing",
     "missing_change",
+    "no_slower_than_live",
     "no_worse_than_live",
     "one_of",
+    "package_size",
     "parquet",
     "psi",
     "refers_to",
@@ -61,6 +78,7 @@ __all__ = [
     "row_loss",
     "rules_from",
     "sql",
+    "throughput",
     "torch_model",
     "typed",
     "unique",

@@ -13,6 +13,13 @@ import pytest
 from tests.making.parcels import commit, write_data
 from tests.making.workshop import Workshop, wait_for
 
+_TAKES = """project.gate(
+    lg.latency(p99=span(seconds=2)),
+    lg.no_slower_than_live(p95=9.0, throughput=9.0),
+    lg.memory(at_most=2_000, growth=500),
+)
+"""
+
 
 def test_a_commit_becomes_a_live_release_and_shipping_it_again_does_nothing_twice(shipped: Workshop) -> None:
     assert shipped.first["version"] == "v1"
@@ -31,13 +38,20 @@ def test_a_readme_commit_does_not_retrain(shipped: Workshop) -> None:
 
 def test_changed_code_makes_a_new_version_and_the_old_one_stays_loaded(shipped: Workshop) -> None:
     text = (shipped.project / "project.py").read_text()
-    (shipped.project / "project.py").write_text(text.replace('"trees": 12', '"trees": 14'))
-    commit(shipped.project, "More trees")
+    text = text.replace('"trees": 12', '"trees": 14')
+    (shipped.project / "project.py").write_text(f"{text}{_TAKES}")
+    commit(shipped.project, "More trees, and gates on what they take")
     second = shipped.ship()
     assert second["version"] == "v2"
     assert second["package"] != shipped.first["package"]
     plan = shipped.status()["endpoints"][0]["plan"]
     assert (plan["number"], plan["previous"]) == (2, shipped.first["release"])
+    # Both answered the same requests in turns, by the endpoint's own code.
+    gates = {gate["gate"]: gate for gate in second["gates"]}
+    assert {gate["verdict"] for gate in gates.values()} == {"pass"}
+    assert "predictions/s against" in gates["no slower than live"]["found"]
+    assert "p99" in gates["latency"]["found"]
+    assert "MB against" in gates["memory"]["found"]
 
 
 def test_changed_data_makes_a_new_version(shipped: Workshop) -> None:

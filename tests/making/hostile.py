@@ -22,6 +22,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import skops.io
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -29,9 +30,9 @@ from sklearn.preprocessing import FunctionTransformer
 from lockgate.kernel.canonical import canonical, parse, sha256
 from lockgate.kernel.folders import replace_file
 from lockgate.packages.folder import ENVELOPE, ENVIRONMENT, MANIFEST
-from lockgate.packages.formats.table import FORMATS
 from lockgate.packages.runtime import CODE, CONTRACT, MODEL, REFERENCE
 from lockgate.packages.signing import make_key
+from lockgate.packages.zipped import deterministic
 from lockgate.records.features import Code
 from lockgate.records.package import Contract, Package, PackageFile
 from tests.making.exported import FILES, Parcel, sign_over
@@ -86,7 +87,7 @@ def _joblib(canary: Path) -> bytes:
 def _skops(canary: Path) -> bytes:
     """Give a pipeline whose first step is a command, as skops stores it."""
     step = FunctionTransformer(functools.partial(os.system, f"touch {canary}"))
-    return FORMATS["skops/1"].dump(make_pipeline(step, LogisticRegression())).data
+    return deterministic(skops.io.dumps(make_pipeline(step, LogisticRegression())))
 
 
 def _archive(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:

@@ -1,7 +1,8 @@
 """A small project, with data of its own outside of its code: will this parcel come late?
 
 Its data is deterministic. Files in the data folder change what it does, so that a test can plant a fault without
-changing the code: `break` raises while a source is read, `slow` makes the fit wait, `fits.log` counts fits.
+changing the code: `break` raises while a source is read, `slow` makes the fit wait, `break-fit` makes it raise and
+`kill-fit` die, each after it has told something of itself; `fits.log` counts fits.
 """
 
 import subprocess
@@ -72,10 +73,19 @@ def fit(training: lg.TrainingSet, parameters: lg.Parameters) -> lg.Fitted:
         log.write(f"{os.getpid()} {sorted(os.environ)}\\n")
     (folder / "open").write_text("\\n".join(os.readlink(f"/proc/self/fd/{one}") for one in os.listdir("/proc/self/fd")
                                           if os.path.exists(f"/proc/self/fd/{one}")))
+    training.run.tag(team="tests")
+    training.run.keep("about/columns.txt", "\\n".join(training.columns).encode())
+    for step in range(3):
+        training.run.log(step=step, loss=1 / (step + 1))
+    training.run.log({"valid/bad": float("nan")})
     while (folder / "slow").exists():
         time.sleep(0.02)
+    if (folder / "break-fit").exists():
+        raise ValueError("the fit is broken")
+    if (folder / "kill-fit").exists():
+        os.kill(os.getpid(), 9)
     model = HistGradientBoostingClassifier(max_iter=parameters["trees"], random_state=0, early_stopping=False)
-    return lg.fitted(model.fit(training.x, training.y))
+    return lg.fitted(model.fit(training.x, training.y), rows=len(training.y))
 
 
 project.gate(lg.metric("roc_auc", at_least=0.6), lg.no_worse_than_live("roc_auc", by=0.05))

@@ -59,6 +59,17 @@ class Client:
         """
         return _answer(self._send("GET", path, None))
 
+    def get_bytes(self, path: str) -> bytes:
+        """Read what is no JSON.
+
+        Raises:
+            LockgateError: what the API refused.
+        """
+        response = self._send("GET", path, None)
+        if not response.is_success:
+            _answer(response)
+        return response.content
+
     def post(self, path: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
         """Change.
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -12,13 +12,15 @@ import typer
 from lockgate.cli.groups.check import check_app
 from lockgate.cli.groups.endpoint import endpoint_app
 from lockgate.cli.groups.feature import feature_app
+from lockgate.cli.groups.gc import gc
 from lockgate.cli.groups.key import key_app
 from lockgate.cli.groups.log import log_app
 from lockgate.cli.groups.package import package_app
+from lockgate.cli.groups.runs import runs_app
 from lockgate.cli.groups.snapshot import snapshot_app
 from lockgate.cli.groups.token import token_app
 from lockgate.cli.groups.waive import waive
-from lockgate.cli.options import STATE, Anew, Json, State, ask, show
+from lockgate.cli.options import MOMENTS, STATE, Anew, Json, State, ask, show
 from lockgate.cli.printable import printable
 from lockgate.kernel.errors import Broken, LockgateError
 
@@ -39,6 +41,7 @@ app.add_typer(feature_app, name="feature")
 app.add_typer(snapshot_app, name="snapshot")
 app.add_typer(package_app, name="package")
 app.add_typer(check_app, name="check")
+app.add_typer(runs_app, name="runs")
 
 Ledger = Annotated[
     str, typer.Option(help="Where the ledger is: sqlite:///PATH or postgresql://USER@HOST/DATABASE; remembered.")
@@ -81,6 +84,7 @@ def ship(  # noqa: PLR0913, PLR0917 - each says how a walk is to be
 
 
 app.command()(waive)
+app.command()(gc)
 
 
 @app.command()
@@ -121,11 +125,22 @@ def move(
 def status(
     endpoint: Annotated[str | None, typer.Argument(help="One endpoint, in full.")] = None,
     state: State = STATE,
+    at: Annotated[
+        datetime | None,
+        typer.Option(formats=MOMENTS, help="What was live at that moment (UTC unless it has a zone), and why."),
+    ] = None,
     as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Show what is live, what was, how walks ended and what is running."""
-    from lockgate.cli import showing  # noqa: PLC0415 - a command loads what it needs
+    from lockgate.cli import showing, standing  # noqa: PLC0415 - a command loads what it needs
 
+    if at is not None:
+        if endpoint is None:
+            msg = "--at is about one endpoint; name it"
+            raise typer.BadParameter(msg)
+        moment = quote(at.replace(tzinfo=at.tzinfo or UTC).isoformat(), safe="")
+        show(ask(state, f"/api/v1/endpoints/{endpoint}/plan?at={moment}"), as_json, standing.standing)
+        return
     path = "/api/v1/overview" if endpoint is None else f"/api/v1/endpoints/{endpoint}"
     found = ask(state, path)
     show(found, as_json, showing.overview if endpoint is None else showing.endpoint)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["STATE", "Anew", "Json", "State", "ask", "show"]
+__all__ = ["MOMENTS", "STATE", "Anew", "Json", "State", "ask", "show"]
 
 State = Annotated[Path, typer.Option("--state", envvar="LOCKGATE_STATE", help="The state folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -14,6 +14,14 @@ Anew = Annotated[
     list[str] | None, typer.Option(help="A source whose history begins anew, believed as in a first snapshot.")
 ]
 
+
+MOMENTS = [
+    "%Y-%m-%d",
+    "%Y-%m-%dT%H:%M",
+    "%Y-%m-%d %H:%M",
+    *(f"%Y-%m-%d{between}%H:%M:%S{rest}" for between in "T " for rest in ("", ".%f", "%z", ".%f%z")),
+]
+"""How a moment may be written: as ISO 8601 has it, with a zone or without."""
 
 STATE = Path(".lockgate")
 """The state folder where none is named."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from lockgate.declare.mistakes import declaration
+from lockgate.declare.run import Run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +44,9 @@ class TrainingSet:
     categorical: tuple[bool, ...]
     """For each column, whether it holds category codes: 0, 1, 2 … in the vocabulary's order, NaN for unseen."""
 
+    run: Run = field(default_factory=Run, compare=False, repr=False)
+    """What the function tells of itself goes there: `log` numbers, `keep` files, `tag`."""
+
 
 @dataclass(frozen=True)
 class TorchModel:
@@ -66,7 +70,7 @@ class Fitted:
     """A scikit-learn estimator or pipeline, a LightGBM, XGBoost or ONNX model, a `TorchModel`, or a function."""
 
     logged: Mapping[str, float] = field(default_factory=dict)
-    """Numbers to keep with the training run."""
+    """Numbers to log with the training run, after all others."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class ModelWanted:
 
 
 def fitted(model: Any, **logged: float) -> Fitted:  # noqa: ANN401 - scikit-learn's classes have no common type
-    """Hand over a fitted model, with numbers worth keeping beside it."""
+    """Hand over a fitted model, with numbers worth logging at its end."""
     return Fitted(model, logged)
 
 

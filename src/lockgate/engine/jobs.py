@@ -1,6 +1,5 @@
 """What children do: the parts of the line that run a user's code or parse what it made. Files in, files out."""
 
-import resource
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,39 +11,40 @@ import polars as pl
 from lockgate.checks.examine import Around, examine
 from lockgate.engine.bringing.job import bring_in
 from lockgate.engine.checking import Watch
+from lockgate.engine.fitting import fit_model
+from lockgate.engine.performing import perform
 from lockgate.engine.reasking import reask
 from lockgate.features.known import AVAILABLE, GONE, known_rows
-from lockgate.kernel.canonical import Digest, canonical, digest_of
+from lockgate.kernel.canonical import Digest, digest_of
 from lockgate.kernel.errors import Refused
 from lockgate.kernel.folders import replace_file
 from lockgate.monitoring.parity import Side, compare
 from lockgate.monitoring.span import Span
 from lockgate.packages.folder import PackageReader
-from lockgate.packages.runtime import CODE, MODEL, REFERENCE, TREES, load_package, read_seeds
+from lockgate.packages.runtime import load_package, read_seeds
 from lockgate.packages.runtimes import Agreement
 from lockgate.predictionlog import reading
 from lockgate.project.blueprint import Blueprint
-from lockgate.project.load import function_of, load
+from lockgate.project.load import load
 from lockgate.records.check import CheckReport, Rule, Stage
 from lockgate.records.features import FeatureSet, FieldKind, TrainingSet
 from lockgate.records.monitoring import ParityClass, ParityReport
 from lockgate.records.snapshot import RowFile, Snapshot
 from lockgate.records.source import SourceSpec
-from lockgate.records.training import ModelSpec
 from lockgate.rules.frames import broken_by
 from lockgate.snapshots import take
 from lockgate.snapshots.refer import refer
 from lockgate.snapshots.take import write_rows
 from lockgate.sources.read import RowsRead, kind_of_type, read
 from lockgate.training.assemble import Rows, assemble, known_until
-from lockgate.training.fit import fit
+from lockgate.training.behaviour import Behaviour, compare_answers
 from lockgate.training.measure import compare_runtimes, measure, transform_mismatches
 from lockgate.training.seeds import travelling
 
 __all__ = [
     "JOBS",
+    "AskedSide",
     "Assembled",
-    "Fit",
     "Loaded",
     "Measured",
     "ParitySide",
@@ -145,23 +145,21 @@ class ToExamine(msgspec.Struct, kw_only=True):
     quarantine: str = ""
 
 
-class Fit(msgspec.Struct, kw_only=True):
-    """A fitted model; its bytes and its reference answers are in files, under the names that they have in a package."""
-
-    format: str
-    runtime: str
-    fitted: str
-    logged: dict[str, float]
-    seconds: float
-    peak_memory: int
-
-
 class Measured(msgspec.Struct, kw_only=True):
     """What was measured of a package; None where the rows can't be put to it, with the reason."""
 
     metrics: dict[str, Any] | None
     reason: str = ""
     reference: dict[str, Any] | None = None
+
+
+class AskedSide(msgspec.Struct, kw_only=True):
+    """A package that is asked beside another one, and the rows that it looks up."""
+
+    package: Digest
+    package_folder: str
+    # By source, as `SourceRows`.
+    sources: dict[str, Any]
 
 
 class ParitySide(msgspec.Struct, kw_only=True):
@@ -301,25 +299,6 @@ def _assemble(_: Path, scratch: Path, arguments: dict[str, Any], progress: Repor
     return Assembled(training_set=training_set, reports=watch.reports(digest_of(training_set)))
 
 
-def _fit(folder: Path, scratch: Path, arguments: dict[str, Any], _: Report) -> Fit:
-    spec = msgspec.convert(arguments["model"], ModelSpec)
-    features = msgspec.convert(arguments["features"], FeatureSet)
-    train, tested = pl.read_parquet(arguments["train"]), pl.read_parquet(arguments["test"])
-    result = fit(spec, features, function_of(folder, spec.function), train, tested)
-    replace_file(scratch / MODEL, result.model.data)
-    replace_file(scratch / CODE, result.model.code)
-    replace_file(scratch / TREES, result.trees)
-    replace_file(scratch / REFERENCE, canonical(result.reference))
-    return Fit(
-        format=result.format,
-        runtime=result.runtime,
-        fitted=result.fitted,
-        logged=result.logged,
-        seconds=result.seconds,
-        peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-    )
-
-
 def _measure(_: Path, __: Path, arguments: dict[str, Any], ___: Report) -> Measured:
     loaded = load_package(Path(arguments["package_folder"]), arguments["package"])
     tested = pl.read_parquet(arguments["test"])
@@ -334,6 +313,14 @@ def _measure(_: Path, __: Path, arguments: dict[str, Any], ___: Report) -> Measu
     except Refused as error:
         return Measured(metrics=None, reason=str(error), reference=reference)
     return Measured(metrics=metrics, reference=reference)
+
+
+def _beside(_: Path, __: Path, arguments: dict[str, Any], ___: Report) -> Behaviour:
+    sides = msgspec.convert(arguments["sides"], tuple[AskedSide, AskedSide])
+    first, second = (load_package(Path(one.package_folder), one.package) for one in sides)
+    tested = pl.concat([pl.read_parquet(path) for path in arguments["tests"]])
+    rows = (_rows(sides[0].sources), _rows(sides[1].sources))
+    return compare_answers(first, second, tested, rows, processes=arguments["processes"])
 
 
 def _agree(_: Path, __: Path, arguments: dict[str, Any], ___: Report) -> Agreement:
@@ -386,12 +373,14 @@ def _sound_rows(source: SourceRows) -> pl.LazyFrame:
 JOBS: dict[str, Callable[[Path, Path, dict[str, Any], Report], Any]] = {
     "agree": _agree,
     "assemble": _assemble,
+    "beside": _beside,
     "check": _check,
-    "fit": _fit,
+    "fit": fit_model,
     "import": bring_in,
     "load": _load,
     "measure": _measure,
     "parity": _parity,
+    "perform": perform,
     "reask": reask,
     "snapshot": _snapshot,
 }

@@ -5,58 +5,21 @@
 - What can't be measured gives no evidence; its gate is then inconclusive and stays shut.
 """
 
-from collections.abc import Callable
-from pathlib import Path
-
 import msgspec
 
 from lockgate.engine.children import Job, run_child
 from lockgate.engine.jobs import Measured
-from lockgate.engine.machine import machine, processes
-from lockgate.engine.walk import Walk
+from lockgate.engine.judged import Judged, Measurer
+from lockgate.engine.machine import processes
+from lockgate.engine.performance import performance
 from lockgate.gates.judge import Case, judge
-from lockgate.kernel.canonical import Digest, canonical, digest_of
+from lockgate.gates.performance import PERFORMANCE
+from lockgate.kernel.canonical import Digest
 from lockgate.packages.runtimes import Agreement
-from lockgate.project.blueprint import Blueprint
 from lockgate.records.check import CheckReport
 from lockgate.records.package import Evidence
-from lockgate.records.release import Release
 
-__all__ = ["Judged", "judge_all"]
-
-
-class Judged(msgspec.Struct, kw_only=True):
-    """A package that stands before its gates, and all that it can be measured with."""
-
-    walk: Walk
-    blueprint: Blueprint
-    # The package, and the live release, which it is compared with; None before the first.
-    package: Digest
-    live: Release | None
-    # The training set, and what the checks of its stages saw, by stage.
-    training_set: Digest
-    report_ids: dict[str, Digest]
-    # Fetches the test rows, and the rows of every source, to where a child can read them.
-    test: Callable[[], Path]
-    sources: Callable[[], dict[str, object]]
-
-    def consumed(self) -> dict[str, str]:
-        """Give all that decides the verdicts."""
-        return {
-            "package": self.package,
-            "live": self.live.package if self.live else "none",
-            "training_set": self.training_set,
-            "gates": digest_of([canonical(spec).decode() for spec in self.blueprint.gates]),
-            **{f"checks {name}": digest for name, digest in self.report_ids.items()},
-        }
-
-    def evidence(self, package: Digest, kind: str, values: dict[str, object]) -> Evidence:
-        """Give evidence that was measured here and now, on the test rows."""
-        now = self.walk.where.clock()
-        return Evidence(package=package, kind=kind, on=self.training_set, at=now, machine=machine(), values=values)
-
-
-Measurer = Callable[[Judged], list[Evidence]]
+__all__ = ["judge_all"]
 
 
 def judge_all(judged: Judged) -> dict[str, Digest]:
@@ -114,7 +77,7 @@ def _runtime(judged: Judged) -> list[Evidence]:
     return [judged.evidence(package, "runtime", msgspec.to_builtins(found))]
 
 
-MEASURERS: dict[str, Measurer] = {"answers": _answers, "runtime": _runtime}
+MEASURERS: dict[str, Measurer] = {"answers": _answers, "runtime": _runtime, "performance": performance}
 """Every measurer, by name, in the order in which they run."""
 
 _WANTS: dict[str, tuple[str, ...]] = {
@@ -122,5 +85,6 @@ _WANTS: dict[str, tuple[str, ...]] = {
     "no_worse_than_live": ("answers",),
     "reference_answers": ("answers",),
     "runtime_parity": ("runtime",),
+    **dict.fromkeys(PERFORMANCE, ("performance",)),
 }
 """For each kind of gate the measurers whose evidence it judges by."""

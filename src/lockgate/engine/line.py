@@ -16,9 +16,13 @@ from lockgate.engine.checking import guards, keys_wanted, quarantines, rules_of,
 from lockgate.engine.children import Job, run_child
 from lockgate.engine.delivery import current_plan, deliver, ensure_endpoint
 from lockgate.engine.examining import examine_somewhere
-from lockgate.engine.jobs import Assembled, Fit, Loaded, SourceRows, ToExamine
-from lockgate.engine.judging import Judged, judge_all
-from lockgate.engine.machine import environment, machine, processes
+from lockgate.engine.fitting import Fit
+from lockgate.engine.jobs import Assembled, Loaded, SourceRows, ToExamine
+from lockgate.engine.judged import Judged
+from lockgate.engine.judging import judge_all
+from lockgate.engine.machine import environment, processes
+from lockgate.engine.performance import consumed_by
+from lockgate.engine.recording import Recorder
 from lockgate.engine.register import check_versions, register, registration
 from lockgate.engine.repository import look
 from lockgate.engine.snapshotting import fetch_gone, fetch_rows, rows_before, said_of, take_source
@@ -40,7 +44,6 @@ from lockgate.records.release import Release
 from lockgate.records.rollout import TrafficPlan
 from lockgate.records.snapshot import Reading, Snapshot
 from lockgate.records.source import SourceSpec
-from lockgate.records.training import TrainingRun
 from lockgate.rollout.plans import go_live
 
 __all__ = ["FITTED", "Made", "from_the_gates_on", "walk_the_line"]
@@ -277,23 +280,12 @@ class Made:
                 "train": str(self._rows_of("train")),
                 "test": str(self._rows_of("test")),
             }
-            found = self._run_code("fit", arguments, scratch, Fit)
-            run = TrainingRun(
-                project=self.blueprint.name,
-                model=digest_of(model),
-                training_set=self.set_id,
-                code=line.code,
-                environment=line.environment,
-                parameters=model.parameters,
-                fitted=found.fitted,
-                logged=found.logged,
-                output=self.shelf.blobs.put_file(scratch / "output.log"),
-                machine=machine(),
-                seconds=found.seconds,
-                peak_memory=found.peak_memory,
+            recorder = Recorder(self.walk, scratch, self.blueprint.name, model, self.set_id)
+            found, run = recorder.fit(
+                lambda at: self._run_code("fit", {**arguments, "began_at": at.isoformat()}, scratch, Fit)
             )
             return {
-                "run": self.walk.keep(run),
+                "run": run,
                 "format": self.shelf.blobs.put(found.format.encode()),
                 "runtime": self.shelf.blobs.put(found.runtime.encode()),
                 **{part: self.shelf.blobs.put_file(scratch / part) for part in FITTED},
@@ -353,7 +345,7 @@ class Made:
             test=lambda: self._rows_of("test"),
             sources=self._source_rows,
         )
-        made = self.walk.step("gates", judged.consumed(), lambda: judge_all(judged))
+        made = self.walk.step("gates", consumed_by(judged), lambda: judge_all(judged))
         self.verdict_ids = tuple(digest for name, digest in made.items() if name.startswith("verdict"))
         self.evidence_ids = tuple(digest for name, digest in made.items() if name.startswith("evidence"))
         self.waiver_ids = pass_gates(self.walk, self.blueprint.name, self.package_id, self.verdict_ids)

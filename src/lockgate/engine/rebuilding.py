@@ -13,9 +13,10 @@ from pathlib import Path
 import msgspec
 
 from lockgate.engine.children import Job, run_child
+from lockgate.engine.fitting import Fit
 from lockgate.engine.fresh import differences, environment_of, make_environment
 from lockgate.engine.installation import Installation
-from lockgate.engine.jobs import Fit, Loaded
+from lockgate.engine.jobs import Loaded
 from lockgate.engine.line import FITTED
 from lockgate.engine.machine import environment, machine
 from lockgate.engine.reasking import Reasked
@@ -206,6 +207,7 @@ class _Rebuild:
             "features": msgspec.to_builtins(contract.features),
             "train": str(scratch / "train.parquet"),
             "test": str(scratch / "test.parquet"),
+            "began_at": self._walk.where.clock().isoformat(),
         }
         found = run_child(Job(kind="fit", folder=str(project), arguments=arguments), scratch, Fit, python=python)
         kept = {one.path: self._reader.read(one.path) for one in self._reader.package.files if one.path not in FITTED}

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from lockgate.engine.bringing.asked import ImportAsked, look_at
+from lockgate.engine.holding import is_swept, take
 from lockgate.engine.importing import IMPORT, walk_the_import
 from lockgate.engine.installation import Installation
 from lockgate.engine.line import walk_the_line
@@ -27,7 +28,7 @@ from lockgate.engine.openlineage.sending import open_sink
 from lockgate.engine.openlineage.telling import observer_of
 from lockgate.engine.rebuilding import REBUILD, RebuildAsked, check_rebuildable, walk_the_rebuild
 from lockgate.engine.repository import look
-from lockgate.engine.walk import LEASE_SPAN, Told, Walk, owner_is_dead, read_told, this_owner
+from lockgate.engine.walk import Told, Walk, read_told
 from lockgate.kernel.canonical import Digest, canonical, digest_of, parse, short, utc
 from lockgate.kernel.errors import Conflict, Invalid, LockgateError, NotFound, Refused
 from lockgate.ledger.protocols import Entry, Lease
@@ -270,8 +271,12 @@ def unfinished(where: Installation) -> list[Line]:
 
 def advance(where: Installation, line: Line) -> bool:
     """Walk a walk to its end, if nobody else does and it has not ended; tell whether this call walked."""
-    lease = _take(where, f"line/{line.id}")
+    lease = take(where, f"line/{line.id}")
     if lease is None:
+        return False
+    # Looked for only with the walk's lease in hand, as who sweeps looks for walks with the sweep's: one sees the other.
+    if is_swept(where):
+        where.shelf.ledger.leases.release(lease)
         return False
     walk = Walk(where, line, lease, _observer(where, line))
     try:
@@ -334,11 +339,3 @@ def _tell_end(walk: Walk, end: LineEnd) -> None:
 def _end(where: Installation, line: Line, end: LineEnd, fence: Lease | None) -> None:
     entry = Entry(kind="line-end", id=line.id, subject=line.id, body=canonical(end), by=line.by, at=end.at)
     where.shelf.ledger.records.append(entry, fence=fence, now=end.at if fence else None)
-
-
-def _take(where: Installation, name: str) -> Lease | None:
-    leases, now = where.shelf.ledger.leases, where.clock()
-    held = leases.holder(name)
-    if held is not None and held.expires_at > now and owner_is_dead(held.owner):
-        leases.release(held)
-    return leases.acquire(name, owner=this_owner(), now=now, span=LEASE_SPAN)

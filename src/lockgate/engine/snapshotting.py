@@ -39,6 +39,7 @@ __all__ = [
     "in_words",
     "newest_reading",
     "pin",
+    "reading_of",
     "readings",
     "rows_before",
     "rows_of",
@@ -394,7 +395,7 @@ def difference(where: Installation, first: str, second: str, scratch: Path) -> d
     if sources[0] != sources[1]:
         msg = "These are snapshots of different sources"
         raise Refused(msg, expected=f"two of {sources[0]}", found=f"one of {sources[1]}")
-    read = [_reading_of(where, digest) for digest, _ in found]
+    read = [reading_of(where, digest) for digest, _ in found]
     specs = [where.shelf.get(SourceSpec, one.spec) for one in read]
     sides = [
         _side(where, spec, snapshot, reading, scratch / name)
@@ -410,7 +411,7 @@ def difference(where: Installation, first: str, second: str, scratch: Path) -> d
     }
 
 
-def _reading_of(where: Installation, snapshot: Digest) -> Reading:
+def reading_of(where: Installation, snapshot: Digest) -> Reading:
     """Give the first reading that a snapshot came of."""
     for stored in _all_readings(where):
         reading = parse(stored.body, Reading)
@@ -434,7 +435,7 @@ def pin(where: Installation, wanted: str, scratch: Path, *, by: str) -> dict[str
     digest, snapshot = find_snapshot(where, wanted)
     if snapshot.reference is None:
         return {"snapshot": digest, "was": digest, "rows": snapshot.rows, "copied": False}
-    reading = _reading_of(where, digest)
+    reading = reading_of(where, digest)
     spec = where.shelf.get(SourceSpec, reading.spec)
     copied, paths = pinned(snapshot, digest, materialise(spec, snapshot.reference, scratch))
     for path in paths:

@@ -1,5 +1,6 @@
 """What there is to see of an installation: endpoints, their plans and releases, and how they do."""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -24,7 +25,18 @@ from lockgate.records.rollout import TrafficPlan
 from lockgate.records.training import TrainingRun
 from lockgate.records.verdict import GateVerdict
 
-__all__ = ["EndpointMetrics", "EndpointStatus", "Overview", "endpoint_status", "metrics_of", "overview"]
+__all__ = [
+    "EndpointMetrics",
+    "EndpointStatus",
+    "Overview",
+    "ReleaseSeen",
+    "WalkSeen",
+    "endpoint_status",
+    "metrics_of",
+    "overview",
+    "release_seen",
+    "walk_seen",
+]
 
 
 class GateResult(msgspec.Struct, kw_only=True):
@@ -54,7 +66,7 @@ class ReleaseSeen(msgspec.Struct, kw_only=True):
 
     release: Digest
     version: str
-    # `live`, `previous`, `retired`, or `released` where it never answered.
+    # `live`, `previous`, `retired`, or `released` where it never answered; at a past moment what the plan made of it.
     level: str
     package: Digest
     commit: str
@@ -122,12 +134,13 @@ def overview(where: Installation, walks: int = 10) -> Overview:
     recent = where.shelf.ledger.records.latest("line", limit=walks)
     return Overview(
         endpoints=[endpoint_status(where, name) for name in endpoint_names(where)],
-        walks=[_walk(where, parse(one.body, Line)) for one in recent],
+        walks=[walk_seen(where, parse(one.body, Line)) for one in recent],
         running=ask_supervisor(where, {"do": "status"}),
     )
 
 
-def _walk(where: Installation, line: Line) -> WalkSeen:
+def walk_seen(where: Installation, line: Line) -> WalkSeen:
+    """Give a walk with how it ended."""
     ended = where.shelf.ledger.records.get("line-end", line.id)
     end = parse(ended.body, LineEnd) if ended else None
     return WalkSeen(
@@ -160,17 +173,18 @@ def endpoint_status(where: Installation, name: str) -> EndpointStatus:
         replay=endpoint.replay,
         plan=plan,
         plans=plans,
-        releases=[_release(where, one.id, levels.get(one.id, "released")) for one in stored],
+        releases=[release_seen(where, one.id, levels.get(one.id, "released")) for one in stored],
         waivers=waivers_of(where, name),
     )
 
 
-def _release(where: Installation, digest: Digest, level: str) -> ReleaseSeen:
+def release_seen(where: Installation, digest: Digest, level: str, at: datetime | None = None) -> ReleaseSeen:
+    """Give a release with what its gates saw; its waivers as they stood at a moment, else now."""
     shelf = where.shelf
     release = shelf.get(Release, digest)
     rows = shelf.get(TrainingSet, shelf.get(TrainingRun, release.training_run).training_set)
     verdicts = [shelf.get(GateVerdict, one) for one in release.verdicts]
-    waivers = waivers_by_gate(where, release)
+    waivers = waivers_by_gate(where, release, at)
     return ReleaseSeen(
         release=digest,
         version=release.name,

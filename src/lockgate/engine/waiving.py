@@ -172,11 +172,11 @@ def waivers_of(where: Installation, endpoint: str) -> list[WaiverSeen]:
     return [_seen(digest, one, _state(one, now)) for digest, one in reversed(found.items())]
 
 
-def waivers_by_gate(where: Installation, release: Release) -> dict[str, WaiverSeen]:
-    """Give the waivers that a release states, by the gate that each is about."""
+def waivers_by_gate(where: Installation, release: Release, at: datetime | None = None) -> dict[str, WaiverSeen]:
+    """Give the waivers that a release states, by the gate that each is about, as they stood at a moment, else now."""
     if not release.waivers:
         return {}
-    now, known = where.clock(), where.shelf.waivers(release.endpoint)
+    now, known = at or where.clock(), where.shelf.waivers(release.endpoint)
     stated = {digest: where.shelf.get(Waiver, digest) for digest in release.waivers}
     return {
         one.gate: _seen(digest, one, _state(one, now) if digest in known else "untrusted")

@@ -2,6 +2,7 @@
 
 - A step's result is kept under its key: the digest of its station and of all it consumes. A step that is there is not
   done again, in this walk or another.
+- A step whose result was swept is not found: it is done again, under the next key.
 - A step is written under the walk's lease; a walker that was thought dead can't write after another has taken over.
 - A walk is gone through from its beginning each time; finished steps cost a look.
 """
@@ -79,7 +80,7 @@ class Walk:
             work: does it; gives digests by role.
             name: for people, where a station does several.
         """
-        key = digest_of({"station": station, "consumed": dict(consumed)})
+        key = self._standing_key(digest_of({"station": station, "consumed": dict(consumed)}))
         label = f"{station} {name}".strip()
         stored = self.where.shelf.ledger.records.get("step", key)
         if stored is not None:
@@ -109,6 +110,12 @@ class Walk:
         self.tell(Told(station=label, state="done", seconds=seconds))
         self.observer.ended(label, step)
         return produced
+
+    def _standing_key(self, key: Digest) -> Digest:
+        """Give the key under which a step stands or is to be done: what was swept is done again, under another."""
+        while self.where.shelf.ledger.records.get("swept", key) is not None:
+            key = digest_of({"swept": key})
+        return key
 
     def _keep(self, step: Step) -> None:
         now = self.where.clock()

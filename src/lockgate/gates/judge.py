@@ -10,6 +10,7 @@ from collections.abc import Callable
 from lockgate.gates.case import Case, verdict
 from lockgate.gates.data import data_checks, reference_answers
 from lockgate.gates.metrics import metric, no_worse_than_live
+from lockgate.gates.performance import PERFORMANCE, performance
 from lockgate.gates.runtime import runtime_parity
 from lockgate.kernel.verdicts import Verdict
 from lockgate.records.verdict import GateSpec, GateVerdict
@@ -31,5 +32,6 @@ GATES: dict[str, Callable[[GateSpec, Case], GateVerdict]] = {
     "no_worse_than_live": no_worse_than_live,
     "reference_answers": reference_answers,
     "runtime_parity": runtime_parity,
+    **dict.fromkeys(PERFORMANCE, performance),
 }
 """Every gate, by the name that blueprints carry."""

@@ -7,9 +7,11 @@
 - Every read is verified. A file that is fetched appears under its name whole and verified, or not at all.
 - What was put on a disk is still there after a power cut. obstore's own disk store writes a draft and then gives it its
   name, whole or not at all, but does not ask the disk to keep it (no fsync); `disk_blobs` does.
+- Nothing is deleted but by `delete`; what may be is not decided here.
 - No error of the store's leaves this module.
 """
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -23,6 +25,7 @@ from obstore.store import LocalStore, MemoryStore, ObjectStore
 
 from lockgate.kernel.canonical import Digest, is_digest, sha256
 from lockgate.kernel.errors import Conflict, Corrupt, Malformed, NotFound, Unavailable
+from lockgate.ledger.protocols import Blob
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -132,13 +135,23 @@ class ObjectBlobs:
 
     def digests(self) -> Iterator[Digest]:
         """Give the digests of all blobs, each once, in any order."""
+        for blob in self.listing():
+            yield blob.digest
+
+    def listing(self) -> Iterator[Blob]:
+        """Give all blobs with their sizes and ages, each once, in any order."""
         with _translated(f"list the blobs in {self._where}", self._way_out):
             for page in self._store.list(_FOLDER):
                 for found in page:
                     digest = f"sha256:{found['path'].rpartition('/')[2]}"
                     # A draft of obstore's, or what somebody else put there, is no blob.
                     if is_digest(digest) and found["path"] == _key(digest):
-                        yield digest
+                        yield Blob(digest=digest, bytes=found["size"], at=found["last_modified"])
+
+    def delete(self, digest: Digest) -> None:
+        """Delete a blob for good; one that is not there is no error."""
+        with self._asking("delete", digest), contextlib.suppress(FileNotFoundError):
+            self._store.delete(_key(digest))
 
     def _stands(self, digest: Digest, size: int) -> bool:
         return self._size(digest) == size

@@ -106,15 +106,22 @@ class _MemoryRecords:
         with self._lock:
             return self._by_id.get((kind, record_id))
 
+    def kinds(self) -> Sequence[str]:
+        with self._lock:
+            return sorted({one.kind for one in self._in_order})
+
     def list(self, kind: str, *, subject: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Stored]:
         with self._lock:
             # A sequence is a place counted from 1, so what lies above `after` starts at that index.
             later = self._in_order[max(after, 0) :]
         return _of(later, kind, subject)[: max(limit, 0)]
 
-    def latest(self, kind: str, *, subject: str | None = None, limit: int = 1) -> Sequence[Stored]:
+    def latest(
+        self, kind: str, *, subject: str | None = None, before: int | None = None, limit: int = 1
+    ) -> Sequence[Stored]:
         with self._lock:
-            newest_first = self._in_order[::-1]
+            earlier = self._in_order if before is None else self._in_order[: max(before - 1, 0)]
+            newest_first = earlier[::-1]
         return _of(newest_first, kind, subject)[: max(limit, 0)]
 
     def _keep(self, entry: Entry) -> Stored:

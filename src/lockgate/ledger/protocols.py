@@ -20,7 +20,7 @@ import msgspec
 
 from lockgate.kernel.canonical import Digest
 
-__all__ = ["Blobs", "Entry", "Lease", "Leases", "Ledger", "Move", "Pointers", "Records", "Stored"]
+__all__ = ["Blob", "Blobs", "Entry", "Lease", "Leases", "Ledger", "Move", "Pointers", "Records", "Stored"]
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,8 +93,13 @@ class Records(Protocol):
     def list(self, kind: str, *, subject: str | None = None, after: int = 0, limit: int = 1000) -> Sequence[Stored]:
         """Give records of a kind with a sequence above `after`, oldest first, `limit` at most."""
 
-    def latest(self, kind: str, *, subject: str | None = None, limit: int = 1) -> Sequence[Stored]:
-        """Give the newest records of a kind, newest first."""
+    def latest(
+        self, kind: str, *, subject: str | None = None, before: int | None = None, limit: int = 1
+    ) -> Sequence[Stored]:
+        """Give the newest records of a kind with a sequence below `before`, if that is given, newest first."""
+
+    def kinds(self) -> Sequence[str]:
+        """Give every kind that there is a record of, sorted; also those that this release does not know."""
 
 
 class Pointers(Protocol):
@@ -168,6 +173,17 @@ class Ledger(Protocol):
         """Close."""
 
 
+class Blob(msgspec.Struct, frozen=True, kw_only=True):
+    """A blob in a list of them."""
+
+    # Its name.
+    digest: Digest
+    # Its size.
+    bytes: int
+    # When it was stored, by the clock of the store.
+    at: datetime
+
+
 class Blobs(Protocol):
     """Bytes named by their digest."""
 
@@ -197,3 +213,9 @@ class Blobs(Protocol):
 
     def digests(self) -> Iterator[Digest]:
         """Give the digests of all blobs, each once, in any order."""
+
+    def listing(self) -> Iterator[Blob]:
+        """Give all blobs with their sizes and ages, each once, in any order."""
+
+    def delete(self, digest: Digest) -> None:
+        """Delete a blob for good; one that is not there is no error."""

@@ -92,8 +92,16 @@ class _SqlRecords:
         query = _of(kind, subject).where(records.c.sequence > after).order_by(records.c.sequence)
         return self._read(query, limit)
 
-    def latest(self, kind: str, *, subject: str | None = None, limit: int = 1) -> Sequence[Stored]:
-        return self._read(_of(kind, subject).order_by(records.c.sequence.desc()), limit)
+    def latest(
+        self, kind: str, *, subject: str | None = None, before: int | None = None, limit: int = 1
+    ) -> Sequence[Stored]:
+        query = _of(kind, subject)
+        earlier = query if before is None else query.where(records.c.sequence < before)
+        return self._read(earlier.order_by(records.c.sequence.desc()), limit)
+
+    def kinds(self) -> Sequence[str]:
+        with self._database.reading() as connection:
+            return sorted(connection.scalars(select(records.c.kind).distinct()))
 
     def _read(self, query: Select[Any], limit: int) -> Sequence[Stored]:
         with self._database.reading() as connection:

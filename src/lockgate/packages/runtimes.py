@@ -79,7 +79,8 @@ def _compare(
     library: Scorer, other: Scorer, rows: NDArray[np.float64], threshold: float | None, found: Agreement, place: str
 ) -> None:
     try:
-        expected = library.score(rows)
+        with np.errstate(invalid="ignore"):  # of infinities; a number that is none shows below
+            expected = library.score(rows)
     except Exception:  # noqa: BLE001 - each library refuses in its own way
         found.refused[place] = found.refused.get(place, 0) + len(rows)
         return

@@ -1,7 +1,10 @@
-"""Makes skops files deterministic: the same model, the same bytes.
+"""Makes skops files deterministic: the same model, the same bytes, on whatever machine.
 
-skops names members and objects by memory address and stamps members with the time of day. Here they are numbered in the
-order of the schema, and every member has the earliest date a zip can say.
+- skops names members and objects by memory address and stamps members with the time of day. Here they are numbered in
+  the order of the schema, and every member has the earliest date a zip can say.
+- Whether two equal numbers or texts are one object is up to the interpreter. What can't change has no number here.
+- What lies between the fields of an array's rows is zero.
+- Some estimators note how many cores there were, or what they were asked. It is noted as one: it changes no answer.
 """
 
 import io
@@ -9,6 +12,8 @@ import json
 import re
 import zipfile
 from typing import Any
+
+import numpy as np
 
 from lockgate.kernel.errors import TooLarge
 
@@ -18,6 +23,18 @@ _SCHEMA = "schema.json"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _ALWAYS = 64 << 20
 _TIMES = 100
+_UNCHANGING = frozenset(["JsonNode", "TypeNode", "FunctionNode", "DTypeNode", "TupleNode"])
+_COUNTS = {
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper": ("n_threads",),
+    "sklearn.cluster._kmeans.KMeans": ("_n_threads",),
+    "sklearn.cluster._kmeans.MiniBatchKMeans": ("_n_threads",),
+    "sklearn.cluster._bisect_k_means.BisectingKMeans": ("_n_threads",),
+    "sklearn.neighbors._kd_tree.KDTree": (7, 8, 9, 10),
+    "sklearn.neighbors._ball_tree.BallTree": (7, 8, 9, 10),
+}
+"""By class, the attributes, or places of its state, that count threads of a machine or questions that were asked."""
+
+_GAP, _HEADER = b"('', '|V", 4_096
 _MEMBER = re.compile(r"(\d+)(\.\w+)")
 
 
@@ -26,14 +43,28 @@ def deterministic(data: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     schema = json.loads(members.pop(_SCHEMA))
+    _settle(schema)
     numbers: dict[int, int] = {}
     _collect(schema, numbers)
-    renamed = {_renamed(name, numbers): body for name, body in members.items()}
+    renamed = {_renamed(name, numbers): _without_gaps(body) for name, body in members.items()}
     renamed[_SCHEMA] = json.dumps(_renumber(schema, numbers), indent=1).encode()
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(renamed):
             archive.writestr(_member(name), renamed[name])
+    return target.getvalue()
+
+
+def _without_gaps(body: bytes) -> bytes:
+    """Fill what lies between the fields of an array's rows with zeros: it is whatever was in memory there."""
+    if not body.startswith(b"\x93NUMPY") or _GAP not in body[:_HEADER]:
+        return body
+    given = np.load(io.BytesIO(body), allow_pickle=False)
+    filled = np.zeros(given.shape, given.dtype)
+    for name in given.dtype.names:
+        filled[name] = given[name]
+    target = io.BytesIO()
+    np.save(target, filled, allow_pickle=False)
     return target.getvalue()
 
 
@@ -56,6 +87,20 @@ def _member(name: str) -> zipfile.ZipInfo:
     member = zipfile.ZipInfo(name, _EPOCH)
     member.compress_type = zipfile.ZIP_DEFLATED
     return member
+
+
+def _settle(node: Any) -> None:  # noqa: ANN401 - any JSON value
+    """Take out what is not of the model: the identity of what can't change, and what was counted."""
+    if isinstance(node, dict):
+        if node.get("__loader__") in _UNCHANGING:
+            node.pop("__id__", None)
+        if node.get("__loader__") == "ObjectNode":
+            kept = (node.get("content") or {}).get("content", ())
+            for place in _COUNTS.get(f"{node.get('__module__')}.{node.get('__class__')}", ()):
+                if place in kept or isinstance(place, int):
+                    kept[place]["content"] = "1"
+    for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _settle(value)
 
 
 def _collect(node: Any, numbers: dict[int, int]) -> None:  # noqa: ANN401 - any JSON value

@@ -11,6 +11,7 @@ from lockgate.declare.sources import Source
 from lockgate.kernel.canonical import canonical
 from lockgate.kernel.errors import LockgateError
 from lockgate.kernel.names import is_name, nearest
+from lockgate.kernel.numbers import whole_floats
 from lockgate.project.blueprint import Blueprint
 from lockgate.project.columns import compile_features
 from lockgate.project.contract import compile_outcome, compile_request
@@ -138,6 +139,7 @@ def _model(wanted: ModelWanted, project: Project, outcome: OutcomeSpec | None) -
         parameters=wanted.parameters,
         task="binary" if outcome.returns is FieldKind.BOOL else "regression",
         threshold=float(wanted.threshold),
+        whole_floats=whole_floats(wanted.parameters),
         runtime=wanted.runtime,
         test_seconds=wanted.test.span.total_seconds(),
     )

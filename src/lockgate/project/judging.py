@@ -4,6 +4,7 @@ from lockgate.declare.gates import GateWanted
 from lockgate.declare.mistakes import note
 from lockgate.declare.project import Project
 from lockgate.kernel.names import nearest
+from lockgate.project.performing import check_performance
 from lockgate.records.check import Stage, place_of
 from lockgate.records.features import FieldKind, OutcomeSpec, RequestSpec
 from lockgate.records.verdict import METRIC_DIRECTIONS, GateSpec
@@ -14,6 +15,7 @@ __all__ = ["compile_gates", "standing_gates"]
 def compile_gates(project: Project, request: RequestSpec | None, outcome: OutcomeSpec | None) -> tuple[GateSpec, ...]:
     """Compile declared gates, after those that no release goes without: of its data, its answers and who gives them."""
     for gate in project.gates:
+        check_performance(gate)
         if outcome is not None:
             _check_metric(gate, "binary" if outcome.returns is FieldKind.BOOL else "regression")
         by = gate.parameters.get("by")
@@ -38,8 +40,10 @@ def _places(project: Project) -> list[str]:
 
 
 def _check_metric(gate: GateWanted, task: str) -> None:
+    if "metric" not in gate.parameters:
+        return
     known = METRIC_DIRECTIONS[task]
-    name = gate.parameters.get("metric")
+    name = gate.parameters["metric"]
     if name not in known:
         note(gate.where, expected=f"a metric for a {task} outcome", found=repr(name), hint=nearest(str(name), known))
         return

@@ -4,7 +4,7 @@ from typing import Any
 
 from lockgate.kernel.canonical import Digest, Instant, Record
 
-__all__ = ["Line", "LineEnd", "Step", "Tree"]
+__all__ = ["Line", "LineEnd", "Step", "Sweep", "Swept", "Tree"]
 
 
 class Tree(Record, tag="tree/1", frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ class Line(Record, tag="line/1", frozen=True, kw_only=True):
 class Step(Record, tag="step/1", frozen=True, kw_only=True):
     """A finished step: under this key, this is the result; it is never computed again."""
 
-    # The digest of all that decides the result.
+    # The digest of all that decides the result; of the swept step's key, where it was done before and that was swept.
     key: Digest
     # The station's name.
     station: str
@@ -72,5 +72,36 @@ class LineEnd(Record, tag="line-end/1", frozen=True, kw_only=True):
     reason: str
     # The release, where there is one.
     release: Digest | None = None
+    # When, by the control clock.
+    at: Instant
+
+
+class Swept(Record, tag="swept/1", frozen=True, kw_only=True):
+    """A finished step whose result is deleted, or about to be: no walk finds it any more, each does it again."""
+
+    # The step's key.
+    step: Digest
+    # The step's station.
+    station: str
+    # Who freed the space.
+    by: str
+    # When, by the control clock.
+    at: Instant
+
+
+class Sweep(Record, tag="sweep/1", frozen=True, kw_only=True):
+    """Space was freed: what no rule kept was deleted. Records are never deleted; this is about blobs."""
+
+    # How long back everything was kept, in seconds.
+    kept_seconds: float
+    # How many releases of each endpoint were kept, however old.
+    kept_releases: int
+    # How many blobs were deleted, and how many bytes they had.
+    blobs: int
+    bytes: int
+    # How many steps are done again when they are needed.
+    steps: int
+    # Who freed it.
+    by: str
     # When, by the control clock.
     at: Instant

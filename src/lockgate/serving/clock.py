@@ -3,7 +3,7 @@
 import time
 from datetime import UTC, datetime
 
-__all__ = ["now", "stopwatch"]
+__all__ = ["cpu_seconds", "now", "stopwatch"]
 
 
 def now() -> datetime:
@@ -14,3 +14,8 @@ def now() -> datetime:
 def stopwatch() -> float:
     """Give seconds that only ever grow, for durations."""
     return time.monotonic()
+
+
+def cpu_seconds() -> float:
+    """Give the processor time that this process has taken, all its threads together."""
+    return time.process_time()

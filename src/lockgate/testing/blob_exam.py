@@ -112,6 +112,36 @@ def _listed(place: tuple[Blobs, Path]) -> None:
     assert set(listed) == stored
 
 
+@_QUESTIONS.ask("every blob is listed with its size and with when it was stored")
+def _listed_in_full(place: tuple[Blobs, Path]) -> None:
+    blobs, _ = place
+    sizes = {blobs.put(data): len(data) for data in (b"", b"one", _LARGE)}
+    listed = list(blobs.listing())
+    assert {one.digest: one.bytes for one in listed} == sizes
+    assert all(one.at.tzinfo is not None for one in listed)
+
+
+@_QUESTIONS.ask("a blob that was deleted is gone, and no other; deleting it again is no error")
+def _deleted(place: tuple[Blobs, Path]) -> None:
+    blobs, folder = place
+    kept, gone = blobs.put(b"kept"), blobs.put(b"gone")
+    blobs.delete(gone)
+    blobs.delete(gone)
+    blobs.delete(_ABSENT)
+    assert not blobs.has(gone)
+    with refuses(NotFound):
+        blobs.fetch(gone, folder / "out")
+    assert list(blobs.digests()) == [kept]
+    assert blobs.get(kept) == b"kept"
+
+
+@_QUESTIONS.ask("what was deleted can be stored again")
+def _stored_again(place: tuple[Blobs, Path]) -> None:
+    blobs, _ = place
+    blobs.delete(blobs.put(b"again"))
+    assert blobs.get(blobs.put(b"again")) == b"again"
+
+
 @_QUESTIONS.ask("only a whole digest names a blob")
 def _no_digest(place: tuple[Blobs, Path]) -> None:
     blobs, folder = place
@@ -120,6 +150,8 @@ def _no_digest(place: tuple[Blobs, Path]) -> None:
             blobs.get(name)
         with refuses(Malformed):
             blobs.has(name)
+        with refuses(Malformed):
+            blobs.delete(name)
         with refuses(Malformed):
             blobs.fetch(name, folder / "out")
 

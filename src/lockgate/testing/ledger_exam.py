@@ -76,6 +76,14 @@ def _other_kind(ledger: Ledger) -> None:
     assert ledger.records.get("release", "one") == other
 
 
+@_QUESTIONS.ask("every kind that there is a record of is told, once")
+def _kinds(ledger: Ledger) -> None:
+    assert list(ledger.records.kinds()) == []
+    append(ledger, "a", "b")
+    ledger.records.append(msgspec.structs.replace(ENTRY, kind="release"))
+    assert list(ledger.records.kinds()) == ["release", "snapshot"]
+
+
 @_QUESTIONS.ask("records are listed oldest first, each kind and each subject alone")
 def _listed(ledger: Ledger) -> None:
     kept = append(ledger, "a", "b", "c")
@@ -104,6 +112,15 @@ def _latest(ledger: Ledger) -> None:
     ledger.records.append(msgspec.structs.replace(ENTRY, subject="weather"))
     assert list(ledger.records.latest("snapshot", subject="flights")) == [three]
     assert list(ledger.records.latest("snapshot", subject="flights", limit=9)) == [three, two, one]
+
+
+@_QUESTIONS.ask("the latest records go on before a sequence")
+def _earlier(ledger: Ledger) -> None:
+    one, two, three = append(ledger, "a", "b", "c")
+    assert list(ledger.records.latest("snapshot", before=three.sequence, limit=9)) == [two, one]
+    assert list(ledger.records.latest("snapshot", before=two.sequence + 1)) == [two]
+    assert list(ledger.records.latest("snapshot", subject="flights", before=one.sequence, limit=9)) == []
+    assert list(ledger.records.latest("snapshot", before=0, limit=9)) == []
 
 
 @_QUESTIONS.ask("a time comes back as the same moment in UTC, exact to the microsecond")

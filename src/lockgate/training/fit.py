@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from lockgate.declare.fitting import Fitted, TorchModel, TrainingSet
+from lockgate.declare.run import Run
 from lockgate.kernel.errors import Failed, Invalid, LockgateError
 from lockgate.packages.formats.protocol import Format, Stored, Trees
 from lockgate.packages.formats.table import FORMATS, format_for
@@ -39,12 +40,16 @@ class FitResult:
     trees: bytes
     reference: Reference
     fitted: str
-    logged: dict[str, float]
     seconds: float
 
 
 def fit(
-    spec: ModelSpec, features: FeatureSet, function: Callable[..., Any], train: pl.DataFrame, tested: pl.DataFrame
+    spec: ModelSpec,
+    features: FeatureSet,
+    function: Callable[..., Any],
+    train: pl.DataFrame,
+    tested: pl.DataFrame,
+    run: Run | None = None,
 ) -> FitResult:
     """Fit.
 
@@ -54,20 +59,26 @@ def fit(
         function: the user's.
         train: the rows to learn from.
         tested: the test rows; some become reference questions, their outcomes are not looked at.
+        run: what the function tells of itself goes there; in memory if left out.
 
     Raises:
         Failed: the function raised.
         Invalid: it gave something that can't be packed, or can't be asked.
+        Refused: it logged what a run does not take.
     """
+    run = run or Run()
     training = TrainingSet(
         x=matrix(train, features),
         y=train[OUTCOME].to_numpy().copy(),
         columns=tuple(column.name for column in features.columns),
         categorical=tuple(column.type is FieldKind.CATEGORY for column in features.columns),
+        run=run,
     )
     began = time.perf_counter()
     try:
-        given = function(training, dict(spec.parameters))
+        given = function(training, spec.given())
+    except LockgateError:
+        raise
     except (Exception, SystemExit) as error:
         msg = f"The fitting function {spec.name} failed"
         raise Failed(
@@ -75,6 +86,7 @@ def fit(
         ) from error
     seconds = time.perf_counter() - began
     name = _format_of(spec, given)
+    run.log(given.logged)
     form, x = FORMATS[name], matrix(tested, features)
     stored = _packed(form, given.model)
     trees = _trees(spec, form, given.model, stored, training, x)
@@ -85,7 +97,6 @@ def fit(
         trees=trees.data if trees else b"",
         reference=_reference(form, given, spec, x),
         fitted=_described(given.model),
-        logged=_logged(given),
         seconds=seconds,
     )
 
@@ -166,15 +177,6 @@ def _sizes(training: TrainingSet) -> dict[int, int]:
         codes = training.x[:, column]
         found[int(column)] = int(np.nanmax(codes)) + 1 if (~np.isnan(codes)).any() else 0
     return found
-
-
-def _logged(given: Fitted) -> dict[str, float]:
-    """Give the numbers that were logged; JSON has no NaN and no infinity, so those are left out."""
-    for name, value in given.logged.items():
-        if not isinstance(value, int | float | np.number):
-            msg = f"{name} is no number to log"
-            raise Invalid(msg, expected=f"lockgate.fitted(model, {name}=<number>)", found=repr(value)[:80])
-    return {name: float(value) for name, value in given.logged.items() if math.isfinite(value)}
 
 
 def _described(model: Any) -> str:  # noqa: ANN401 - what a format took

@@ -19,7 +19,7 @@ from lockgate.records.package import Contract
 from lockgate.statistics.metrics import METRICS
 from lockgate.training.assemble import OUTCOME, Rows
 
-__all__ = ["compare_runtimes", "measure", "transform_mismatches"]
+__all__ = ["check_askable", "compare_runtimes", "measure", "transform_mismatches"]
 
 
 def measure(
@@ -39,7 +39,7 @@ def measure(
     """
     contract = loaded.contract
     _check_told(tested)
-    _check_askable(contract, tested, rows)
+    check_askable(contract, tested, rows)
     frame = as_served(tested, contract.request, contract.features, rows)
     raw = raw_columns(frame, contract.request, contract.features, processes=processes)
     scores = loaded.score(encode_rows(raw, contract.features, contract.vocabulary))
@@ -93,7 +93,12 @@ def _check_told(tested: pl.DataFrame) -> None:
         raise Invalid(msg, expected="what happened, for each row", found="nothing")
 
 
-def _check_askable(contract: Contract, tested: pl.DataFrame, rows: Rows) -> None:
+def check_askable(contract: Contract, tested: pl.DataFrame, rows: Rows) -> None:
+    """Refuse rows that do not have what a package asks for.
+
+    Raises:
+        Invalid: with what is absent.
+    """
     absent = [field.name for field in contract.request.fields if field.name not in tested.columns]
     absent += [
         f"{one.source}.{column.name}"

@@ -31,7 +31,7 @@ from lockgate.records.features import (
     Window,
     WindowColumn,
 )
-from lockgate.records.line import Line, LineEnd, Step, Tree
+from lockgate.records.line import Line, LineEnd, Step, Sweep, Swept, Tree
 from lockgate.records.monitoring import (
     DailyMetric,
     ParityCause,
@@ -47,7 +47,18 @@ from lockgate.records.release import Release
 from lockgate.records.rollout import Endpoint, Experiment, LiveLevel, Region, Share, TrafficPlan
 from lockgate.records.snapshot import Reading, ReferencedFile, RowFile, Snapshot, SnapshotColumn, TableReference
 from lockgate.records.source import Reader, ReaderKind, SourceSpec
-from lockgate.records.training import Environment, Imported, Machine, ModelSpec, TrainingRun
+from lockgate.records.training import (
+    Artifact,
+    Curve,
+    Curves,
+    Environment,
+    Imported,
+    Machine,
+    MetricSummary,
+    ModelSpec,
+    RunState,
+    TrainingRun,
+)
 from lockgate.records.verdict import GateSpec, GateVerdict, Judgement
 from lockgate.records.waiver import Waiver
 
@@ -278,15 +289,30 @@ RECORDS: tuple[Record, ...] = (
         model=A,
         training_set=B,
         code=C,
+        commit="0123456789abcdef0123456789abcdef01234567",
+        dirty=True,
         environment=A,
-        parameters={"trees": 100},
+        parameters={"trees": 100, "learning_rate": 1.0, "bins": None, "early": False},
+        whole_floats=("/learning_rate",),
+        state=RunState.FAILED,
+        error="The fitting function fit failed (found ValueError: no rows).",
         fitted="HistGradientBoostingClassifier (scikit-learn 1.8.0)",
-        logged={"late_share": 0.25},
+        metrics={"loss": MetricSummary(points=3, last="NaN", step=2, least=0.25, greatest=0.5)},
+        curves=A,
+        artifacts={"plots/roc.svg": Artifact(digest=B, size=1234)},
+        tags={"team": "operations"},
         output=B,
         machine=MACHINE,
+        line="line-1",
+        by="ada",
+        began_at=AT,
         seconds=1.5,
+        cpu_seconds=2.75,
         peak_memory=200_000_000,
         imported=C,
+    ),
+    Curves(
+        metrics={"loss": Curve(steps=(0, 1, 2), values=(0.5, 0.25, "NaN"), seconds=(0.125, 0.25, 0.375))},
     ),
     Contract(
         request=REQUEST,
@@ -483,6 +509,8 @@ RECORDS: tuple[Record, ...] = (
         at=AT,
     ),
     LineEnd(line="line-1", result="released", reason="v3 passed its gates", release=A, at=AT),
+    Swept(step=A, station="fit", by="ada", at=AT),
+    Sweep(kept_seconds=7776000.5, kept_releases=3, blobs=12, bytes=340_000, steps=2, by="ada", at=AT),
 )
 
 

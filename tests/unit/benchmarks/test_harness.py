@@ -55,6 +55,7 @@ def test_two_callables_take_turns_and_the_ratio_is_the_median_of_the_rounds() ->
 
     assert turns.taken == ["A", "B"] * 4
     assert (compared.first, compared.second, compared.ratio) == (1.0, 12.0, 3.0)
+    assert (compared.low, compared.high) == (2.0, 30.0)
 
 
 def test_no_round_is_no_comparison() -> None:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from lockgate.engine.bringing.asked import ImportAsked
 from lockgate.engine.delivery import current_plan
 from lockgate.engine.installation import Installation, installation
+from lockgate.engine.past import standing_at
 from lockgate.engine.reconcile import advance, open_again, open_import, watch
 from lockgate.engine.status import ReleaseSeen, endpoint_status
 from lockgate.engine.waiving import WaiverSeen, expired_waivers, judgement_of, waive, waivers_of
@@ -171,6 +172,18 @@ def test_a_live_release_whose_waiver_expired_is_shown_and_is_not_passed_again_un
     second = stopped.released()
     assert (second.version, second.package) == ("v2", first.package)
     assert {one.waiver.state for one in second.gates if one.waiver} == {"in force"}
+
+
+def test_what_was_live_is_told_with_its_waivers_as_they_stood_then(stopped: Stopped) -> None:
+    stopped.released()
+    live, stopped.clock.now = stopped.clock.now, stopped.clock.now + 8 * DAY
+
+    def states(at: datetime) -> set[str]:
+        gates = standing_at(stopped.where, "rules", at).releases[0].release.gates
+        return {one.waiver.state for one in gates if one.waiver}
+
+    assert states(live) == {"in force"}
+    assert states(stopped.clock.now) == {"expired"}
 
 
 def test_what_is_live_and_still_waived_is_not_released_again_but_what_was_waived_for_longer_is(

@@ -304,7 +304,7 @@ TABLE: dict[str, tuple[GateSpec, Case, Verdict, str]] = {
     ),
     "not defined here": (against_live(), both(None, 0.5), INCONCLUSIVE, "not defined on these rows"),
     "not defined there": (against_live(), both(0.5, None), INCONCLUSIVE, "not defined on these rows"),
-    "a gate that nobody knows": (GateSpec(kind="latency"), case(), INCONCLUSIVE, "latency"),
+    "a gate that nobody knows": (GateSpec(kind="kindness"), case(), INCONCLUSIVE, "kindness"),
 }
 
 

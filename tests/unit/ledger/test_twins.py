@@ -80,6 +80,7 @@ class Twins(RuleBasedStateMachine):
     def read(self, kind: str, subject: str | None, after: int, limit: int) -> None:
         self.both(lambda ledger: list(ledger.records.list(kind, subject=subject, after=after, limit=limit)))
         self.both(lambda ledger: list(ledger.records.latest(kind, subject=subject, limit=limit)))
+        self.both(lambda ledger: list(ledger.records.latest(kind, subject=subject, before=after, limit=limit)))
 
     @invariant()
     def they_hold_the_same(self) -> None:

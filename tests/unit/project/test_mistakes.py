@@ -437,6 +437,17 @@ MISTAKES: dict[str, Mistake] = {
     "a metric without a bound": Mistake(
         FLOOR, 'lg.metric("roc_auc")', 'lg.metric("roc_auc")', "at_least for roc_auc", "no bound"
     ),
+    "a comparison of nothing": Mistake(
+        FLOOR, "lg.no_slower_than_live()", "lg.no_slower_than_live()", "p50 or p95 or p99 or throughput", "no bound"
+    ),
+    "a share that starts differ by": Mistake(
+        FLOOR, "lg.no_slower_than_live(p95=0.05)", "p95=0.05", "p95 from 0.08 to 10", "0.05", "10 %"
+    ),
+    "a share that is meant in percent": Mistake(
+        FLOOR, "lg.cpu(growth=15)", "growth=15", "growth from 0.08 to 10", "15"
+    ),
+    "growth that starts differ by": Mistake(FLOOR, "lg.memory(growth=5)", "growth=5", "at least 8 megabytes", "5"),
+    "no time at all": Mistake(FLOOR, "lg.throughput(at_least=0)", "at_least=0", "at_least above 0", "0"),
     "a bound of a gate that is text": Mistake(
         FLOOR, 'lg.metric("roc_auc", at_least="x")', 'at_least="x"', "at_least as a number", "'x'"
     ),

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -22,8 +22,10 @@ from sklearn.pipeline import make_pipeline
 import lockgate as lg
 from lockgate.kernel.canonical import canonical, parse
 from lockgate.kernel.errors import Failed, Invalid, LockgateError
+from lockgate.kernel.numbers import whole_floats
 from lockgate.packages.formats.table import FORMATS
 from lockgate.records.package import Reference
+from lockgate.records.training import ModelSpec
 from lockgate.training.assemble import OUTCOME
 from lockgate.training.fit import FitResult, fit, matrix
 from tests.making.projects import blueprint, bound
@@ -40,10 +42,12 @@ print(hashlib.sha256(fitted().model.data).hexdigest())
 Function = Callable[[lg.TrainingSet, Mapping[str, Any]], Any]
 
 
-def run(function: Function, task: str = "binary", train: pl.DataFrame | None = None) -> FitResult:
+def run(
+    function: Function, task: str = "binary", train: pl.DataFrame | None = None, told: lg.Run | None = None
+) -> FitResult:
     spec = replace(blueprint().model, task=task)
     _, rows, tested = assembled()
-    return fit(spec, bound(), function, rows if train is None else train, tested)
+    return fit(spec, bound(), function, rows if train is None else train, tested, told)
 
 
 def logistic(training: lg.TrainingSet) -> Any:  # noqa: ANN401 - scikit-learn publishes no types
@@ -105,12 +109,50 @@ def test_the_packed_model_gives_the_reference_answers() -> None:
     assert parse(canonical(found.reference), Reference) == found.reference
 
 
-def test_what_was_fitted_and_logged_is_told() -> None:
+def test_what_was_fitted_is_told() -> None:
     found = fitted()
 
     assert found.fitted.startswith("HistGradientBoostingClassifier (scikit-learn ")
-    assert found.logged == {"share": pytest.approx(assembled()[1][OUTCOME].mean())}
     assert found.seconds > 0
+
+
+def test_what_the_function_logs_and_hands_over_is_in_its_run() -> None:
+    def tells(training: lg.TrainingSet, _: Mapping[str, Any]) -> lg.Fitted:
+        training.run.log(loss=0.5)
+        training.run.log(loss=0.25)
+        return lg.fitted(logistic(training), loss=0.2, share=float(training.y.mean()))
+
+    told = lg.Run()
+    run(tells, told=told)
+
+    assert [(point.step, point.value) for point in told.metrics["loss"]] == [(0, 0.5), (1, 0.25), (2, 0.2)]
+    assert told.metrics["share"][0].value == pytest.approx(assembled()[1][OUTCOME].mean())
+
+
+def test_what_a_run_does_not_take_is_refused_in_its_own_words() -> None:
+    def tells(training: lg.TrainingSet, _: Mapping[str, Any]) -> lg.Fitted:
+        training.run.tag(folds=cast("Any", 5))
+        return lg.fitted(logistic(training))
+
+    with pytest.raises(Invalid, match="The tag folds is no text"):
+        run(tells)
+
+
+def test_a_float_that_is_whole_reaches_the_function_as_a_float() -> None:
+    seen: list[Mapping[str, Any]] = []
+
+    def look(training: lg.TrainingSet, parameters: Mapping[str, Any]) -> lg.Fitted:
+        seen.append(parameters)
+        return lg.fitted(logistic(training))
+
+    declared = {"rate": 1.0, "trees": 100, "early": True, "bins": None, "steps": [2.0, 0.5]}
+    spec = replace(blueprint().model, parameters=declared, whole_floats=whole_floats(declared))
+    fit(parse(canonical(spec), ModelSpec), bound(), look, *assembled()[1:])
+
+    assert [(name, value, type(value)) for name, value in seen[0].items()] == [
+        (name, value, type(value)) for name, value in sorted(declared.items())
+    ]
+    assert [type(step) for step in seen[0]["steps"]] == [float, float]
 
 
 def test_the_same_inputs_give_the_same_bytes_in_two_processes() -> None:
@@ -225,10 +267,12 @@ def test_a_regression_is_asked_for_numbers() -> None:
     assert max(run(line, "regression").reference.scores) > 1
 
 
-def test_numbers_that_json_does_not_have_are_not_logged() -> None:
-    found = run(lambda training, _: lg.fitted(logistic(training), good=0.5, bad=float("nan"), worse=float("inf")))
+def test_numbers_that_json_does_not_have_are_logged_as_they_are() -> None:
+    told = lg.Run()
+    run(lambda training, _: lg.fitted(logistic(training), bad=float("nan"), worse=float("inf")), told=told)
 
-    assert found.logged == {"good": 0.5}
+    assert np.isnan(told.metrics["bad"][0].value)
+    assert told.metrics["worse"][0].value == float("inf")
 
 
 def test_a_model_that_can_not_be_stored_is_refused() -> None:

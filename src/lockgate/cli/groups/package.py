@@ -1,5 +1,6 @@
 """Commands about packages."""
 
+import enum
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -11,6 +12,15 @@ from lockgate.cli.options import STATE, Json, State, ask, show
 __all__ = ["package_app"]
 
 package_app = typer.Typer(help="Packages: what is released, and taking it elsewhere.", no_args_is_help=True)
+
+
+class Form(enum.Enum):
+    """How a model card is written."""
+
+    MARKDOWN = "md"
+    PAGE = "html"
+    MATERIALS = "cyclonedx"
+
 
 What = Annotated[str, typer.Argument(help="An endpoint (its live release), endpoint@v2, or a digest.")]
 _KEY = typer.Option("--key", help="Whose signature counts: a file with a public key (PEM); repeatable.")
@@ -58,6 +68,37 @@ def show_package(
         packages.show_folder(Path(what), key or [], as_json=as_json)
     else:
         show(ask(state, f"/api/v1/packages/{quote(what, safe='@:')}"), as_json, packages.package)
+
+
+@package_app.command("diff")
+def diff_packages(
+    first: What,
+    second: What,
+    state: State = STATE,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Show how two packages differ: data, code, environment, parameters, metrics, answers to the same rows."""
+    from lockgate.cli import differing  # noqa: PLC0415 - a command loads what it needs
+
+    path = f"/api/v1/packages/{quote(first, safe='@:')}/diff/{quote(second, safe='@:')}"
+    show(ask(state, path), as_json, differing.beside)
+
+
+@package_app.command("card")
+def write_card(
+    what: What,
+    form: Annotated[
+        Form, typer.Option("--format", help="Markdown, a page, or a CycloneDX 1.6 ML-BOM.")
+    ] = Form.MARKDOWN,
+    output: Annotated[Path | None, typer.Option(help="Write it to this file.")] = None,
+    state: State = STATE,
+    as_json: Json = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Write a model card from what is recorded; what was not measured is said to be so."""
+    from lockgate.cli.cards.writing import write  # noqa: PLC0415 - a command loads what it needs
+
+    found = ask(state, f"/api/v1/packages/{quote(what, safe='@:')}/card")
+    write(found, "json" if as_json else form.value, output)
 
 
 @package_app.command("import")

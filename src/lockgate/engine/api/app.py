@@ -20,6 +20,8 @@ from lockgate.engine.api.features import add_feature_routes
 from lockgate.engine.api.keys import add_key_routes
 from lockgate.engine.api.once import once
 from lockgate.engine.api.packages import add_package_routes
+from lockgate.engine.api.registry import add_registry_routes
+from lockgate.engine.api.runs import add_run_routes
 from lockgate.engine.api.snapshots import add_snapshot_routes
 from lockgate.engine.api.waivers import add_waiver_routes
 from lockgate.engine.comparisons import Comparisons, Question
@@ -117,9 +119,11 @@ def make_app(where: Installation, runner: Runner, port: int = 80) -> FastAPI:
     _add_changes(app, where, runner)
     add_feature_routes(app, where)
     add_snapshot_routes(app, where)
+    add_run_routes(app, where)
     add_package_routes(app, where, runner)
     add_waiver_routes(app, where, runner)
     add_key_routes(app, where)
+    add_registry_routes(app, where)
     _add_checks(app, where)
     return app
 

@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI, Request, Response
 
 from lockgate.engine.api.caller import needs
 from lockgate.engine.api.once import once
+from lockgate.engine.holding import pinning
 from lockgate.engine.installation import Installation
 from lockgate.engine.snapshotting import difference, pin, snapshots_of
 from lockgate.kernel.access import Scope
@@ -38,7 +39,7 @@ def add_snapshot_routes(app: FastAPI, where: Installation) -> None:
         """Copy the rows of a snapshot that only refers to them."""
 
         def work() -> Response:
-            with tempfile.TemporaryDirectory(prefix="lockgate-") as scratch:
+            with pinning(where), tempfile.TemporaryDirectory(prefix="lockgate-") as scratch:
                 return _json(pin(where, snapshot, Path(scratch), by=caller))
 
         return await once(request, caller, work)

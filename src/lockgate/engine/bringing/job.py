@@ -1,7 +1,6 @@
 """What the child of an import does: everything that parses what was brought. Files in, files out; it may die."""
 
 import math
-import resource
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from lockgate.features.matrix import localised
 from lockgate.kernel.canonical import canonical, digest_of
 from lockgate.kernel.errors import Invalid
 from lockgate.kernel.folders import replace_file
+from lockgate.kernel.memory import peak_memory
 from lockgate.packages.brought.files import kind_of_bytes
 from lockgate.packages.brought.function import BroughtFunction, open_function
 from lockgate.packages.brought.mlflow import MLMODEL, model_file, read_mlmodel
@@ -108,7 +108,7 @@ def bring_in(_: Path, scratch: Path, arguments: dict[str, Any], __: object) -> B
         said=opened.said,
         reports=reports_of(blueprint, example, training_set),
         notes=_notes(opened, example),
-        peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        peak_memory=peak_memory(),
     )
 
 

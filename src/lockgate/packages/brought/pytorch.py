@@ -43,7 +43,7 @@ def open_torch(data: bytes, script: Path, name: str, arguments: dict[str, Any], 
     try:
         weights = load(data)
         module = build(torch, **arguments)
-        module.load_state_dict(weights)
+        module.load_state_dict(weights, assign=True)  # as they are: a module of float64 is built as float32
     except (SafetensorError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise Invalid(
             f"These weights do not fit what {name} builds",

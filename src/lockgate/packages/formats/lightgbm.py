@@ -22,7 +22,8 @@ class _LightgbmText:
         return type(model).__module__.partition(".")[0] == "lightgbm" and hasattr(model, "predict")
 
     def scorer(self, model: Any, task: str) -> Scorer:  # noqa: ANN401 - what `takes` took
-        return _Boosted(_booster(model), task)
+        booster = _booster(model)
+        return _Boosted(booster, task, _objective(booster.model_to_string(num_iteration=1)))
 
     def dump(self, model: Any) -> Stored:  # noqa: ANN401 - what `takes` took
         booster = _booster(model)
@@ -50,10 +51,11 @@ class _LightgbmText:
                 found=repr(data[:20]),
             )
         try:
-            booster = lightgbm.Booster(model_str=data.decode())
+            text = data.decode()
+            booster = lightgbm.Booster(model_str=text)
         except (lightgbm.basic.LightGBMError, UnicodeDecodeError, ValueError) as error:
             raise Invalid("LightGBM can't read this model", expected="its own text", found=str(error)) from error
-        return _Boosted(booster, task)
+        return _Boosted(booster, task, _objective(text))
 
 
 def _booster(model: Any) -> Any:  # noqa: ANN401 - LightGBM publishes no types
@@ -61,8 +63,7 @@ def _booster(model: Any) -> Any:  # noqa: ANN401 - LightGBM publishes no types
 
 
 class _Boosted:
-    def __init__(self, booster: Any, task: str) -> None:  # noqa: ANN401 - LightGBM publishes no types
-        objective = _objective(booster)
+    def __init__(self, booster: Any, task: str, objective: str) -> None:  # noqa: ANN401 - LightGBM publishes no types
         if booster.num_model_per_iteration() != 1:
             raise Invalid(
                 "This LightGBM model gives several numbers a row",
@@ -81,12 +82,11 @@ class _Boosted:
         return np.asarray(self._booster.predict(x, num_threads=1), dtype=np.float64)
 
 
-def _objective(booster: Any) -> str:  # noqa: ANN401 - LightGBM publishes no types
-    """Give the objective as the text names it: `binary sigmoid:1` begins with it."""
-    for line in booster.model_to_string(num_iteration=1).splitlines():
-        if line.startswith("objective="):
-            return str(line.removeprefix("objective=").partition(" ")[0])
-    return ""
+def _objective(text: str) -> str:
+    """Give the objective that the head of a model's text names: `binary sigmoid:1` begins with it."""
+    head = text.partition("\nTree=")[0]
+    line = next((line for line in head.splitlines() if line.startswith("objective=")), "")
+    return line.removeprefix("objective=").partition(" ")[0]
 
 
 LIGHTGBM: Format = _LightgbmText()

@@ -66,11 +66,10 @@ class _Safetensors:
                 expected="safetensors and the function that builds its module",
                 found=str(error),
             ) from error
-        scope: dict[str, Any] = {}
-        exec(compile(code.source, f"<{code.name}>", "exec"), scope)  # noqa: S102 - signed text; see the module's law
-        module = scope[code.name](torch, **code.arguments)
+        module = _built(code, torch)
         try:
-            module.load_state_dict(weights)
+            # Assigned, not copied: a module of float64 is built as float32, and would round them.
+            module.load_state_dict(weights, assign=True)
         except RuntimeError as error:
             raise Invalid(
                 f"The weights do not fit the module that {code.name} builds",
@@ -112,6 +111,21 @@ def _source(build: Any) -> str:  # noqa: ANN401 - a function
             found=", ".join([*foreign, *build.__code__.co_freevars]),
         )
     return source
+
+
+def _built(code: _Code, torch: Any) -> Any:  # noqa: ANN401 - a module, and what it is in
+    """Run the code part; what it builds is to be given its weights."""
+    scope: dict[str, Any] = {}
+    try:
+        exec(compile(code.source, f"<{code.name}>", "exec"), scope)  # noqa: S102 - signed text; see the module's law
+        module = scope[code.name](torch, **code.arguments)
+    except Exception as error:
+        # A user's function: it raises what it likes.
+        found = f"{type(error).__name__}: {error}"
+        raise Invalid("This code part builds no module", expected=f"a function {code.name}", found=found) from error
+    if not isinstance(module, torch.nn.Module):
+        raise Invalid("This code part builds no module", expected="a torch.nn.Module", found=type(module).__name__)
+    return module
 
 
 class _Module:

@@ -1,0 +1,1 @@
+"""Model cards: what is recorded about a package, as Markdown, as a page, as a bill of materials."""

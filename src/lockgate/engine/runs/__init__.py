@@ -1,0 +1,1 @@
+"""Training runs: listed, searched, shown, compared."""
