@@ -26,14 +26,13 @@ from lockgate.engine.recording import Recorder
 from lockgate.engine.register import check_versions, register, registration
 from lockgate.engine.repository import look
 from lockgate.engine.snapshotting import fetch_gone, fetch_rows, rows_before, said_of, take_source
-from lockgate.engine.trusting import needs_signing
+from lockgate.engine.trusting import needs_signing, signs_with
 from lockgate.engine.waiving import pass_gates, refuse_if_shut, stands_as_waived
 from lockgate.engine.walk import Told, Walk
 from lockgate.kernel.canonical import Digest, canonical, digest_of, short
 from lockgate.kernel.errors import Conflict, NotFound
 from lockgate.kernel.names import nearest
 from lockgate.packages.folder import pack
-from lockgate.packages.keys import signing_key_id
 from lockgate.packages.runtime import CODE, CONTRACT, MODEL, REFERENCE, TREES
 from lockgate.project.bind import bind
 from lockgate.project.blueprint import Blueprint
@@ -371,12 +370,15 @@ class Made:
             "commit": line.commit,
             "dirty": str(line.dirty),
             **({"waivers": digest_of(list(self.waiver_ids))} if self.waiver_ids else {}),
+            # Under another key the same is stated anew.
+            "key": signs_with(self.walk.where),
         }
 
-        def work(name: str) -> dict[str, Digest]:
+        def work() -> dict[str, Digest]:
             now, endpoint = self.walk.where.clock(), self.blueprint.name
             ensure_endpoint(self.walk.where, endpoint, by=line.by)
             # Both as they were given, if this walk was killed after that: it then makes the very same release.
+            name = f"{line.id} {consumed['key']}"
             number, at = self.shelf.number_for(name, endpoint, by=line.by, at=now, fence=self.walk.fence)
             release = Release(
                 endpoint=endpoint,
@@ -394,12 +396,7 @@ class Made:
             )
             return {"release": self.shelf.keep_release(release, fence=self.walk.fence, now=now)}
 
-        found = self.walk.step("release", consumed, lambda: work(line.id))["release"]
-        if needs_signing(self.walk.where, found):
-            # The same is stated anew, and signed by the key of today.
-            key = signing_key_id(self.walk.where.state)
-            found = self.walk.step("release", {**consumed, "key": key}, lambda: work(f"{line.id} {key}"))["release"]
-        return found
+        return self.walk.step("release", consumed, work)["release"]
 
     def rollout(self, release: Digest) -> None:
         """Put the release live, and tell the endpoint's workers."""

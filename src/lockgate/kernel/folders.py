@@ -56,7 +56,7 @@ class StateFolder(msgspec.Struct, frozen=True):
 
     def public_key(self, key: str) -> Path:
         """A public key that is trusted, where it was put there by us: its file is named after the key's id."""
-        return self.trust / f"{key[:16]}.pub"
+        return self.trust / f"{key}.pub"
 
     @property
     def grants(self) -> Path:

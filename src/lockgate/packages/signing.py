@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from lockgate.kernel.canonical import Record, canonical, parse
-from lockgate.kernel.errors import Malformed, NotFound, Untrusted
+from lockgate.kernel.errors import Malformed, NotFound, Refused, Untrusted
 from lockgate.kernel.folders import replace_file
 from lockgate.records.release import Envelope, Release, Signature
 from lockgate.records.waiver import Waiver
@@ -38,6 +38,8 @@ __all__ = ["Trust", "key_id", "make_key", "public_key", "public_pem", "sign", "s
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPES: dict[type[Record], str] = {Release: "urn:lockgate:release:1", Waiver: "urn:lockgate:waiver:1"}
+
+_PUBLIC = "PEM of an Ed25519 public key"
 
 S = TypeVar("S", bound=Release | Waiver)
 
@@ -146,7 +148,7 @@ class Trust:
             msg,
             expected=f"a signature by one of: {known or 'no key; the trust store is empty'}",
             found=", ".join(signature.keyid[:12] for signature in envelope.signatures) or "no signature",
-            way_out="If you trust the signer, say so with their public key: lockgate key trust FILE.",
+            way_out="If you trust the signer, say so with their public key: lockgate key trust FILE --name WHOSE.",
         )
 
 
@@ -179,17 +181,17 @@ def make_key(private: Path, trust: Path) -> None:
         signing_key(private)
         return
     key = Ed25519PrivateKey.generate()
-    public = public_pem(key.public_key())
+    public = trust / f"{key_id(key.public_key())}.pub"
     private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = private.with_name(f".{private.name}.{secrets.token_hex(4)}")
     replace_file(draft, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), mode=0o600)
     try:
         # Trusted before it is there: a key that is there has always been trusted once.
-        replace_file(trust / f"{key_id(key.public_key())[:16]}.pub", public)
+        replace_file(public, public_pem(key.public_key()))
         os.link(draft, private)
     except FileExistsError:
         # Another process made one at the same moment; that one is kept, and ours is forgotten.
-        (trust / f"{key_id(key.public_key())[:16]}.pub").unlink()
+        public.unlink()
     finally:
         draft.unlink()
 
@@ -215,34 +217,40 @@ def signing_key(path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def _read_public_key(path: Path) -> Ed25519PublicKey:
-    try:
-        return public_key(path.read_bytes(), str(path))
-    except OSError as error:
-        msg = f"The public key {path} can't be read"
-        raise NotFound(msg, expected="PEM of an Ed25519 public key", found=str(error)) from error
-
-
 def public_key(data: bytes, name: str) -> Ed25519PublicKey:
-    """Read a public key from its PEM; `name` is what it is called where it is none.
+    """Read the one public key that a PEM holds; `name` is what it is called where it is none.
 
     Raises:
-        Malformed: it is no Ed25519 public key.
+        Refused: it is, or holds, a private key.
+        Malformed: it is no Ed25519 public key, or several.
     """
+    if b"PRIVATE KEY" in data:
+        msg = f"{name} is a private key, and nothing was done with it"
+        hint = "Whoever has it can sign in its owner's name. Ask for the public one: lockgate key show prints it."
+        raise Refused(msg, expected=_PUBLIC, found="a private key", way_out=hint)
+    hint = "lockgate key show prints it, in the installation that signs with it."
+    if (blocks := data.count(b"-----BEGIN")) != 1:
+        msg = f"{name} is no public key"
+        raise Malformed(msg, expected=_PUBLIC, found=f"{blocks} blocks of PEM", way_out=hint)
     try:
         key = load_pem_public_key(data)
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         msg = f"{name} is no public key"
-        raise Malformed(msg, expected="PEM of an Ed25519 public key", found=str(error)) from error
+        raise Malformed(msg, expected=_PUBLIC, found=str(error), way_out=hint) from error
     if not isinstance(key, Ed25519PublicKey):
         msg = f"{name} is no Ed25519 public key"
-        raise Malformed(msg, expected="PEM of an Ed25519 public key", found=type(key).__name__)
+        raise Malformed(msg, expected=_PUBLIC, found=type(key).__name__, way_out=hint)
     return key
 
 
 def public_pem(key: Ed25519PublicKey) -> bytes:
     """Write a public key as PEM."""
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def key_id(key: Ed25519PublicKey) -> str:
+    """Give the id of a key."""
+    return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()
 
 
 def signers(data: bytes) -> tuple[str, ...]:
@@ -252,6 +260,14 @@ def signers(data: bytes) -> tuple[str, ...]:
         Untrusted: it is no envelope.
     """
     return tuple(signature.keyid for signature in _envelope(data).signatures)
+
+
+def _read_public_key(path: Path) -> Ed25519PublicKey:
+    try:
+        return public_key(path.read_bytes(), str(path))
+    except OSError as error:
+        msg = f"The public key {path} can't be read"
+        raise NotFound(msg, expected=_PUBLIC, found=str(error)) from error
 
 
 def _envelope(data: bytes, what: str = "release") -> Envelope:
@@ -279,8 +295,3 @@ def _encoding(payload_type: str, payload: bytes) -> bytes:
     """Give DSSE's pre-authentication encoding (protocol.md, PAE)."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
-
-
-def key_id(key: Ed25519PublicKey) -> str:
-    """Give the id of a key."""
-    return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()

@@ -1,10 +1,12 @@
 """A release: a signed statement that a package may serve, and on which evidence."""
 
+import enum
+
 import msgspec
 
 from lockgate.kernel.canonical import Digest, Instant, Record
 
-__all__ = ["Envelope", "KeyChange", "Release", "Signature"]
+__all__ = ["Envelope", "KeyChange", "KeyDeed", "Release", "Signature"]
 
 
 class Release(Record, tag="release/1", frozen=True, kw_only=True):
@@ -61,8 +63,17 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     signatures: tuple[Signature, ...]
 
 
+class KeyDeed(enum.Enum):
+    """What was done with a key of an installation."""
+
+    MADE = "made"  # here, to sign with
+    REPLACED = "replaced"  # by one that was made after it; what it signed is still loaded
+    TRUSTED = "trusted"  # what it signed is loaded here
+    DISTRUSTED = "distrusted"  # what it signed is not loaded here any more
+
+
 class KeyChange(Record, tag="key-change/1", frozen=True, kw_only=True):
-    """What was done with a key of an installation: so that it can be said who is believed, since when, and by whom."""
+    """Something that was done with a key, so that it can be said who is believed, since when, and by whose word."""
 
     # The installation.
     installation: str
@@ -70,8 +81,10 @@ class KeyChange(Record, tag="key-change/1", frozen=True, kw_only=True):
     key: str
     # Its public half, as PEM.
     public_key: str
-    # `made` here to sign with, `replaced` by one that was made after it, `trusted`, or `distrusted`.
-    what: str
+    # What was done.
+    deed: KeyDeed
+    # Whose key it is, in the words of who trusted it; empty for keys that were made here.
+    name: str = ""
     # Who did it, and when by the control clock.
     by: str
     at: Instant

@@ -43,7 +43,7 @@ from lockgate.records.monitoring import (
 )
 from lockgate.records.package import Contract, Evidence, Package, PackageFile, Reference
 from lockgate.records.registration import RegisteredFeature, Registration
-from lockgate.records.release import Release
+from lockgate.records.release import KeyChange, KeyDeed, Release
 from lockgate.records.rollout import Endpoint, Experiment, LiveLevel, Region, Share, TrafficPlan
 from lockgate.records.snapshot import Reading, ReferencedFile, RowFile, Snapshot, SnapshotColumn, TableReference
 from lockgate.records.source import Reader, ReaderKind, SourceSpec
@@ -365,6 +365,15 @@ RECORDS: tuple[Record, ...] = (
         reason="a pilot at one gate",
         until=AT + 7 * DAY,
         by="ada",
+        at=AT,
+    ),
+    KeyChange(
+        installation="3f1c09aa52e7b6d4",
+        key="5f" * 32,
+        public_key="-----BEGIN PUBLIC KEY-----\n",
+        deed=KeyDeed.TRUSTED,
+        name="ada",
+        by="root",
         at=AT,
     ),
     Release(

@@ -12,7 +12,7 @@ __all__ = ["key_app"]
 
 key_app = typer.Typer(help="Keys: what is signed with, and who is believed.", no_args_is_help=True)
 
-Key = Annotated[str, typer.Argument(help="A key's id, or its first 8 digits or more.")]
+Key = Annotated[str, typer.Argument(help="A key's name, its id, or the first 8 digits of that or more.")]
 
 
 @key_app.command("list")
@@ -28,7 +28,7 @@ def list_keys(
 
 @key_app.command("show")
 def show_key(
-    key: Annotated[str, typer.Argument(help="A key's id, or its beginning; else the one that is signed with.")] = "",
+    key: Annotated[str, typer.Argument(help="A key's name or id; else the one that is signed with.")] = "",
     state: State = STATE,
     as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
@@ -54,7 +54,8 @@ def new_key(
 
 @key_app.command("trust")
 def trust_key(
-    file: Annotated[Path, typer.Argument(help="A file with a public key (PEM).")],
+    file: Annotated[Path, typer.Argument(help="A file with an Ed25519 public key (PEM).")],
+    name: Annotated[str, typer.Option(help="Whose key it is; shown wherever keys are.")],
     state: State = STATE,
     as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
@@ -62,7 +63,7 @@ def trust_key(
     from lockgate.cli import keys  # noqa: PLC0415 - a command loads what it needs
     from lockgate.cli.client import connect  # noqa: PLC0415 - likewise
 
-    body = {"public_key": keys.read(file)}
+    body = {"public_key": keys.read(file), "name": name}
     with connect(state) as client:
         found = client.post("/api/v1/keys/trusted", body)
     show(found, as_json, keys.trusted)
@@ -71,7 +72,7 @@ def trust_key(
 @key_app.command("distrust")
 def distrust_key(
     key: Key,
-    force: Annotated[bool, typer.Option("--force", help="Also if what it signed is live.")] = False,  # noqa: FBT002 - a flag
+    even_if_live: Annotated[bool, typer.Option("--even-if-live", help="Also if what it signed is live.")] = False,  # noqa: FBT002 - a flag
     state: State = STATE,
     as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
@@ -80,5 +81,5 @@ def distrust_key(
     from lockgate.cli.client import connect  # noqa: PLC0415 - likewise
 
     with connect(state) as client:
-        done = client.post(f"/api/v1/keys/{quote(key, safe='')}/distrust", {"force": force})
+        done = client.post(f"/api/v1/keys/{quote(key, safe='')}/distrust", {"even_if_live": even_if_live})
     show(done, as_json, keys.distrusted)

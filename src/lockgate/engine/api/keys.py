@@ -24,6 +24,7 @@ class TrustedKey(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     public_key: str = Field(max_length=10_000, description="Its public half, as PEM.")
+    name: str = Field(pattern=r"^[A-Za-z0-9_.@-]{1,64}$", description="Whose it is; shown wherever keys are.")
 
 
 class Distrust(BaseModel):
@@ -31,7 +32,7 @@ class Distrust(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    force: bool = Field(default=False, description="Also if what it signed is live.")
+    even_if_live: bool = Field(default=False, description="Also if what it signed is live.")
 
 
 def add_key_routes(app: FastAPI, where: Installation) -> None:
@@ -50,12 +51,16 @@ def add_key_routes(app: FastAPI, where: Installation) -> None:
     @app.post("/api/v1/keys/trusted", status_code=201)
     async def trust_another(body: TrustedKey, request: Request, caller: Admin) -> Response:
         """Load what a key signed."""
-        return await once(request, caller, lambda: _json(trust(where, body.public_key, by=caller), 201))
+        return await once(request, caller, lambda: _json(trust(where, body.public_key, body.name, by=caller), 201))
 
     @app.post("/api/v1/keys/{key}/distrust")
     async def distrust_one(key: str, body: Distrust, request: Request, caller: Admin) -> Response:
         """Load no more what a key signed; refused while it signed what is live, unless that is insisted on."""
-        return await once(request, caller, lambda: _json(distrust(where, key, force=body.force, by=caller)))
+
+        def work() -> Response:
+            return _json(distrust(where, key, even_if_live=body.even_if_live, by=caller))
+
+        return await once(request, caller, work)
 
 
 def _json(value: Any, status: int = 200) -> Response:  # noqa: ANN401 - records and plain values
